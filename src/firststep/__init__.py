@@ -1,0 +1,1 @@
+"""firststep: everything you decide before the first optimizer step."""

@@ -1,0 +1,3 @@
+"""What consumes a layer's output."""
+
+from ._flow import Flow as Flow

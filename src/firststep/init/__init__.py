@@ -1,0 +1,1 @@
+"""Schemes: how one parameter is filled."""

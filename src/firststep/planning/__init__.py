@@ -1,0 +1,1 @@
+"""One model: rules, plan, apply, report."""
