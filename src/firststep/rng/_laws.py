@@ -1,8 +1,12 @@
-"""Laws: the distribution of one element, as plain numbers."""
+"""Laws: the distribution of one element, as plain numbers. A law that exists can be drawn from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+
+from ..errors import SchemeError
+from ._truncation import LEAST_MASS, LEAST_WIDTH, word_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,28 +16,75 @@ class Bits:
 
 @dataclass(frozen=True, slots=True)
 class Uniform:
-    """U[low, high): every value v satisfies ``low <= v < high``."""
+    """U[low, high): every value v satisfies ``low <= v < high``; ``low == high`` is the constant.
+
+    Raises:
+        SchemeError: when ``low > high`` or a bound is not a finite number.
+    """
 
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        _check_finite(self)
+        _check_order(self, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """N(mean, std^2)."""
+    """N(mean, std^2); ``std == 0`` is the constant.
+
+    Raises:
+        SchemeError: when ``std < 0`` or a parameter is not a finite number.
+    """
 
     mean: float
     std: float
 
+    def __post_init__(self) -> None:
+        _check_finite(self)
+        if self.std < 0:
+            raise SchemeError(f"{self}: expected std >= 0")
+
 
 @dataclass(frozen=True, slots=True)
 class TruncatedNormal:
-    """N(mean, std^2) conditioned on ``low <= v <= high``; the bounds are absolute."""
+    """N(mean, std^2) conditioned on ``low <= v <= high``; the bounds are absolute; ``low == high`` is the constant.
+
+    Raises:
+        SchemeError: when ``std <= 0``, ``low > high``, a parameter is not a finite number, or so little of the normal
+            lies between the bounds that 64-bit words cannot tell its values apart: less than 2^-48 of it.
+    """
 
     mean: float
     std: float
     low: float
     high: float
 
+    def __post_init__(self) -> None:
+        _check_finite(self)
+        if self.std <= 0:
+            raise SchemeError(f"{self}: expected std > 0")
+        _check_order(self, self.low, self.high)
+        if self.low < self.high and word_range(self.mean, self.std, self.low, self.high, bits=64)[1] < LEAST_WIDTH:
+            near, far = ((bound - self.mean) / self.std for bound in (self.low, self.high))
+            raise SchemeError(
+                f"{self}: the bounds lie at {near:.4g} and {far:.4g} std from the mean, with less than {LEAST_MASS:.2g} "
+                "of the normal between them, too little to draw from. Move a bound to within 7.7 std of the mean, "
+                "widen the interval, or use Uniform(low, high)"
+            )
+
 
 Law = Bits | Uniform | Normal | TruncatedNormal
+
+
+def _check_finite(law: Law) -> None:
+    for field in fields(law):
+        value = getattr(law, field.name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise SchemeError(f"{law}: expected a finite number for {field.name}, given {value!r}")
+
+
+def _check_order(law: Law, low: float, high: float) -> None:
+    if low > high:
+        raise SchemeError(f"{law}: expected low <= high")

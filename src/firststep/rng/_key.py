@@ -1,0 +1,78 @@
+"""Keys: which stream of words a parameter draws from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import FirststepError
+
+VERSION = "firststep-1"
+"""Hashed into every key: values may change between releases only when this tag does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The 128 bits that select a stream.
+
+    Args:
+        philox: the 64-bit key of Philox4x32-10; its low half is the first key word.
+        stream: the upper 64 bits of the counter; the low half is the third counter word.
+    """
+
+    philox: int
+    stream: int
+
+
+def derive_key(seed: int, name: str, purpose: str = "") -> Key:
+    """The key of the stream that ``name`` draws from under ``seed``.
+
+    ``blake2b-128(VERSION, seed as 8 bytes, name, NUL + purpose)``, integers little endian, text in UTF-8, the last part
+    only when there is a purpose; the first 8 bytes of the digest are ``Key.philox``, the others ``Key.stream``.
+
+    Args:
+        seed: an integer in [-2^63, 2^64 - 1]; a negative one means ``seed + 2^64``, as in ``torch.manual_seed``.
+        name: canonical parameter name.
+        purpose: tells several streams of one parameter apart.
+
+    Raises:
+        FirststepError: for a seed that is no integer or out of range, and for a NUL in ``name``.
+
+    >>> derive_key(0, "fc.weight") == derive_key(0, "fc.bias")
+    False
+    >>> derive_key(-1, "fc.weight") == derive_key(2**64 - 1, "fc.weight")
+    True
+    """
+    if "\0" in name:
+        raise FirststepError(f"a parameter's name cannot hold a NUL character, given {name!r}")
+    text = f"{name}\0{purpose}" if purpose else name
+    message = VERSION.encode() + _unsigned(seed).to_bytes(8, "little") + text.encode()
+    digest = hashlib.blake2b(message, digest_size=16).digest()
+    return Key(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+
+
+def draw_seed(generator: torch.Generator | None = None) -> int:
+    """A 64-bit seed from ``generator``, or from torch's default CPU generator, which it advances.
+
+    Two integers, each uniform on [0, 2^32), drawn in one call on the generator's device: the first is the low half. All
+    2^64 seeds can come up, and ``torch.manual_seed`` reproduces them.
+
+    >>> _ = torch.manual_seed(0)
+    >>> first = draw_seed()
+    >>> _ = torch.manual_seed(0)
+    >>> draw_seed() == first
+    True
+    """
+    device = "cpu" if generator is None else generator.device
+    halves = torch.randint(0, 2**32, (2,), generator=generator, dtype=torch.int64, device=device)
+    low, high = halves.tolist()
+    return high << 32 | low
+
+
+def _unsigned(seed: int) -> int:
+    """``seed`` modulo 2^64, checked as ``torch.manual_seed`` checks it."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
+        raise FirststepError(f"seed={seed!r}: expected an integer in [-2**63, 2**64 - 1], such as seed=0")
+    return seed % 2**64
