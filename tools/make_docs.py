@@ -1,0 +1,107 @@
+"""Write the generated parts of the docs: the tables made from declarations, and what the examples print.
+
+Two marks in a Markdown page are read:
+
+- between ``<!-- generated: NAME -->`` and ``<!-- end -->`` stands the table that ``TABLES[NAME]`` makes;
+- a fenced block ``python run`` is executed, blocks of a page one after another in one namespace, and a block
+  ``text output`` right after it holds what it printed.
+
+    python tools/make_docs.py            # rewrite what has changed
+    python tools/make_docs.py --check    # list what is out of date and exit 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from doc_tables import TABLES
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+RUN = re.compile(
+    r"(?P<head>^```python run\n(?P<code>.*?)^```\n)(?P<output>\n```text output\n.*?^```\n)?", re.DOTALL | re.MULTILINE
+)
+
+
+def pages() -> list[Path]:
+    """Every page with generated parts: the READMEs and the docs in both languages."""
+    return [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*/*.md"))]
+
+
+def language(page: Path) -> str:
+    """``"zh"`` or ``"en"``."""
+    return "zh" if page.parent.name == "zh" or ".zh" in page.name else "en"
+
+
+def render(page: Path) -> str:
+    """The page's text with its generated parts made anew."""
+    text = GENERATED.sub(
+        lambda match: f"{match[1]}{TABLES[match['name']](language(page))}{match[3]}", page.read_text(encoding="utf-8")
+    )
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    with _workplace():
+        return RUN.sub(lambda match: _with_output(match, namespace), text)
+
+
+def _with_output(match: re.Match[str], namespace: dict[str, object]) -> str:
+    printed = _run(match["code"], namespace)
+    if match["output"] is None:
+        if printed:
+            raise ValueError(f"this block prints but no ```text output block follows it:\n{match['code']}")
+        return match[0]
+    return f"{match['head']}\n```text output\n{printed}```\n"
+
+
+def _run(code: str, namespace: dict[str, object]) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "<example>", "exec"), namespace)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+@contextlib.contextmanager
+def _workplace() -> Iterator[None]:
+    """An empty directory, a terminal of 100 columns without colours, and torch's generator put back afterwards."""
+    terminal = {"COLUMNS": "100", "LINES": "50", "NO_COLOR": "1"}
+    before, here = {name: os.environ.get(name) for name in terminal}, Path.cwd()
+    os.environ.update(terminal)
+    with tempfile.TemporaryDirectory() as directory, torch.random.fork_rng(devices=[]):
+        os.chdir(directory)
+        try:
+            yield
+        finally:
+            os.chdir(here)
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def main(say: Callable[[str], None] = print) -> int:
+    """Rewrite or check every page; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is out of date")
+    check = parser.parse_args().check
+    stale = 0
+    for page in pages():
+        text = render(page)
+        if text != page.read_text(encoding="utf-8"):
+            stale += 1
+            say(f"{'out of date' if check else 'rewritten'}: {page.relative_to(ROOT)}")
+            if not check:
+                page.write_text(text, encoding="utf-8")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
