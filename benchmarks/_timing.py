@@ -1,0 +1,37 @@
+"""Two calls timed in turn, so that both see the same machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The best time of each side, in seconds."""
+
+    ours: float
+    torch: float
+
+    @property
+    def ratio(self) -> float:
+        """Our time over torch's."""
+        return self.ours / self.torch
+
+
+def interleaved(ours: Callable[[], object], theirs: Callable[[], object], *, turns: int) -> Timing:
+    """Call both once to warm up, then ``turns`` times in turn; the least time of each.
+
+    The least is taken because everything that disturbs a measurement makes it longer.
+    """
+    ours()
+    theirs()
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(turns)]
+    return Timing(min(mine for mine, _ in pairs), min(other for _, other in pairs))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
