@@ -10,7 +10,8 @@ Both tables cover the upper half of the distribution, z > 0, of a word of w = 32
     centre     x in (0, 0.5):                        z = ndtri(0.5 + x / 2)
 
 Each octave is interpolated at the Chebyshev nodes of u with 60 digits, written in powers of u and rounded once. The
-centre is x times a polynomial, so that it is relatively accurate near 0: in powers of x for 32 bits, of x^2 - 1/8 for 64.
+centre is x times a polynomial, so that it is relatively accurate near 0: in powers of x for 32 bits, with the factor x
+multiplied in, of u = x - 1/4 for 64 bits, with the factor x left to the caller.
 """
 
 from __future__ import annotations
@@ -72,11 +73,11 @@ def octave(kind: Kind, k: int) -> list[float]:
 
 
 def centre(kind: Kind) -> list[float]:
-    """Row of the centre: in powers of x (32 bits, constant term 0) or of x^2 - 1/8 for z / x (64 bits)."""
+    """Row of the centre: z in powers of x (32 bits, constant term 0), or z / x in powers of x - 1/4 (64 bits)."""
     with mp.workdps(DIGITS):
-        quarter, eighth = mp.mpf(1) / 4, mp.mpf(1) / 8
+        quarter = mp.mpf(1) / 4
         if kind.bits == 64:
-            return _rounded(kind, interpolate(lambda w: _slope(mp.sqrt(w)), kind.degree, eighth, eighth))
+            return _rounded(kind, interpolate(_slope, kind.degree, quarter, quarter))
         shifted = interpolate(_slope, kind.degree - 1, quarter, quarter)
         plain = [
             mp.fsum(shifted[j] * mp.binomial(j, d) * (-quarter) ** (j - d) for j in range(d, kind.degree))

@@ -1,4 +1,4 @@
-"""Filling regions, and sampling single elements."""
+"""Filling a region of a tensor, and drawing single elements."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 
 from ..errors import SchemeError
+from ._bits import bits_at, bits_of_box, merge
 from ._key import Key
 from ._laws import Bits, Law, Normal
-from ._philox import philox
 from ._region import Region
 from ._sampler import Sampler, make_sampler
-
-_CHUNK = 2**18
-"""Elements drawn at a time: temporaries take about 100 bytes for each."""
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -30,8 +27,9 @@ def fill_(
     as the slice of the filled whole, on any device and with any memory layout of ``out``.
 
     Args:
-        out: the tensor to fill, of the region's sizes; any strides; floating point, complex (Normal only: real and
-            imaginary parts are independent with std / sqrt(2) each, as in torch) or, for Bits, int64.
+        out: the tensor to fill, of the region's sizes, any strides. Floating point; or complex, for Normal only: real and
+            imaginary part are independent with ``std / sqrt(2)`` each, as in torch, and complex element i takes them
+            from elements 2i and 2i + 1 of the stream; or int64, for Bits.
         law: the distribution of an element.
         key: the stream, see :func:`derive_key`.
         region: which elements of the global tensor ``out`` holds; all of it by default.
@@ -42,7 +40,7 @@ def fill_(
         ``out``. A meta tensor is returned as it is.
 
     Raises:
-        SchemeError: when ``out``'s shape or dtype does not fit.
+        SchemeError: when ``out``'s shape or dtype does not fit; ``out`` is untouched.
 
     >>> from firststep.rng import derive_key
     >>> key = derive_key(0, "fc.weight")
@@ -53,73 +51,112 @@ def fill_(
     """
     region = Region.whole(out.shape) if region is None else region
     if tuple(out.shape) != region.sizes:
-        raise SchemeError(f"a region of sizes {region.sizes} was asked for in a tensor of shape {tuple(out.shape)}")
-    if out.is_complex():
-        law, out, region = _as_real(law, out, region)
-    sampler = _sampler_for(law, out.dtype, transform)
+        raise SchemeError(
+            f"fill_ was asked for {region} in a tensor of shape {tuple(out.shape)}; expected shape {region.sizes}"
+        )
+    sampler = _sampler(law, out.dtype, transform)
     if out.is_meta or out.numel() == 0:
         return out
     with torch.no_grad():
-        _fill(out, sampler, key, region, transform)
+        if out.is_complex():
+            region = Region((*region.shape, 2), (*region.offsets, 0), (*region.sizes, 2))
+            _fill(torch.view_as_real(out), sampler, key, region, transform)
+        else:
+            _fill(out, sampler, key, region, transform)
     return out
 
 
-def _fill(out, sampler, key, region, transform):
-    base, sizes, strides = _merged(region)
-    n = out.numel()
-    flat = out.reshape(-1) if not out.is_contiguous() else out.view(-1)
-    for start in range(0, n, _CHUNK):
-        local = torch.arange(start, min(n, start + _CHUNK), device=out.device)
-        index = torch.full_like(local, base)
-        for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
-            index += local % size * stride
-            local //= size
-        values = sampler.values(_bits_at(index, sampler, key))
-        flat[start : start + _CHUNK].copy_(values if transform is None else transform(values))
-    if flat.data_ptr() != out.data_ptr():
-        out.copy_(flat.view_as(out))
-
-
-def _merged(region):
-    strides = [math.prod(region.shape[d + 1 :]) for d in range(len(region.shape))]
-    base = sum(o * s for o, s in zip(region.offsets, strides, strict=True))
-    return base, region.sizes, strides
-
-
-def _bits_at(index: Tensor, sampler: Sampler, key: Key) -> Tensor:
-    if sampler.wide:
-        words = philox(index >> 1, key).unflatten(-1, (2, 2))
-        pair = words.gather(-2, (index & 1)[..., None, None].expand(*index.shape, 1, 2)).squeeze(-2)
-        return (pair[..., 0] << 32) | pair[..., 1]
-    return philox(index >> 2, key).gather(-1, (index & 3).unsqueeze(-1)).squeeze(-1)
-
-
-def _sampler_for(law: Law, dtype: torch.dtype, transform) -> Sampler:
-    if isinstance(law, Bits):
-        if dtype != torch.int64 and transform is None:
-            raise SchemeError(f"Bits() was asked to fill a {dtype} tensor; expected torch.int64")
-        return make_sampler(law, torch.int64, dtype)
-    if not dtype.is_floating_point:
-        raise SchemeError(f"{law} was asked to fill a {dtype} tensor; expected a floating-point dtype")
-    compute = torch.float64 if dtype == torch.float64 else torch.float32
-    return make_sampler(law, compute, dtype if transform is None else compute)
-
-
-def _as_real(law, out, region):
-    if not isinstance(law, Normal):
-        raise SchemeError(f"{law} was asked to fill a {out.dtype} tensor; only Normal has complex values")
-    region = Region((*region.shape, 2), (*region.offsets, 0), (*region.sizes, 2))
-    return Normal(law.mean, law.std / math.sqrt(2)), torch.view_as_real(out), region
-
-
 def sample_at(index: Tensor, law: Law, key: Key, dtype: torch.dtype) -> Tensor:
-    """The values at arbitrary global linear indices, the same bits that :func:`fill_` writes there."""
-    sampler = _sampler_for(law, dtype, None)
-    return sampler.values(_bits_at(index, sampler, key)).to(dtype)
+    """The values at arbitrary places: the same bits that :func:`fill_` writes there.
+
+    Args:
+        index: global linear (row-major) indices, int64, any shape.
+        law, key: as for :func:`fill_`.
+        dtype: what :func:`fill_` was given in ``out``.
+
+    Returns:
+        Tensor of ``index``'s shape and device, of ``dtype``.
+
+    Raises:
+        SchemeError: when the law has no values in ``dtype``, or ``index`` is not int64.
+
+    >>> from firststep.rng import derive_key
+    >>> key = derive_key(0, "fc.weight")
+    >>> whole = fill_(torch.empty(4, 6), Normal(0.0, 1.0), key)
+    >>> bool(sample_at(torch.tensor(9), Normal(0.0, 1.0), key, torch.float32) == whole[1, 3])
+    True
+    """
+    if index.dtype != torch.int64:
+        raise SchemeError(f"sample_at was given indices of {index.dtype}; expected torch.int64")
+    sampler = _sampler(law, dtype, None)
+    if dtype.is_complex:
+        parts = torch.stack((2 * index, 2 * index + 1), dim=-1)
+        return torch.view_as_complex(sampler.values(bits_at(parts, key, wide=sampler.wide)).to(dtype.to_real()))
+    return sampler.values(bits_at(index, key, wide=sampler.wide)).to(dtype)
 
 
 def support(law: Law, dtype: torch.dtype) -> tuple[float, float]:
-    """The least and the greatest value of ``law`` in ``dtype``."""
-    sampler = _sampler_for(law, dtype, None)
-    low, high = sampler.values(torch.tensor(sampler.extremes)).to(dtype).double().tolist()
+    """The least and the greatest value that ``law`` takes in ``dtype``; both can come up.
+
+    For a complex dtype, of the real and of the imaginary part.
+
+    Raises:
+        SchemeError: as :func:`fill_` would for a tensor of ``dtype``.
+
+    >>> support(Normal(0.0, 1.0), torch.float32)
+    (-6.337957382202148, 6.337957382202148)
+    """
+    sampler = _sampler(law, dtype, None)
+    extremes = torch.tensor(sampler.extremes, dtype=torch.int64, device="cpu")
+    low, high = sampler.values(extremes).to(dtype.to_real()).double().tolist()
     return low, high
+
+
+def _sampler(law: Law, dtype: torch.dtype, transform: Transform | None) -> Sampler:
+    """What turns bits into values for a tensor of ``dtype``, or the error that says why there is none."""
+    if isinstance(law, Bits):
+        if dtype != torch.int64 and transform is None:
+            raise SchemeError(f"{law} was asked to fill a tensor of {dtype}; expected torch.int64")
+        return make_sampler(law, torch.int64, torch.int64)
+    if dtype.is_complex and isinstance(law, Normal):
+        law = Normal(law.mean, law.std / math.sqrt(2))
+    elif not dtype.is_floating_point:
+        raise SchemeError(f"{law} was asked to fill a tensor of {dtype}; expected a floating-point dtype")
+    target = dtype.to_real()
+    compute = torch.float64 if target == torch.float64 else torch.float32
+    return make_sampler(law, compute, target if transform is None else compute)
+
+
+def _fill(out: Tensor, sampler: Sampler, key: Key, region: Region, transform: Transform | None) -> None:
+    steps = [math.prod(region.shape[d + 1 :]) for d in range(len(region.shape))]
+    start = sum(offset * step for offset, step in zip(region.offsets, steps, strict=True))
+    sizes, steps, _ = merge(region.sizes, steps, out.stride())
+    out = out.view(sizes)
+    for box in _boxes(sizes, _chunk(out.device, wide=sampler.wide)):
+        piece = out[box]
+        first = start + sum(along.start * step for along, step in zip(box, steps, strict=False))
+        bits = bits_of_box(first, piece.shape, steps, key, out.device, wide=sampler.wide)
+        values = sampler.values(bits)
+        piece.copy_((values if transform is None else transform(values)).view(piece.shape))
+
+
+def _boxes(sizes: list[int], most: int) -> Iterator[tuple[slice, ...]]:
+    """Boxes of at most ``most`` elements that tile ``sizes``, as slices of its leading dimensions."""
+    if math.prod(sizes) <= most:
+        yield ()
+        return
+    inner = math.prod(sizes[1:])
+    rows = max(1, most // inner)
+    for begin in range(0, sizes[0], rows):
+        here = slice(begin, min(begin + rows, sizes[0]))
+        for rest in _boxes(sizes[1:], most) if rows == 1 else [()]:
+            yield (here, *rest)
+
+
+def _chunk(device: torch.device, *, wide: bool) -> int:
+    """Elements drawn at a time: few enough for a CPU's cache, enough to keep another device busy.
+
+    Temporaries take about 80 bytes for each element, 300 for a wide one.
+    """
+    elements = 2**17 if device.type == "cpu" else 2**22
+    return elements // 4 if wide else elements

@@ -23,7 +23,7 @@ def philox(block: Tensor, key: Key) -> Tensor:
     and after each round the key words advance by the Weyl constants, modulo 2^32.
 
     Args:
-        block: block numbers, int64, any shape, taken modulo 2^64.
+        block: block numbers, int64, any shape, read as unsigned.
         key: the stream.
 
     Returns:
@@ -31,18 +31,14 @@ def philox(block: Tensor, key: Key) -> Tensor:
 
     Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
     """
-    c0, c1 = block & _MASK, _high(block)
+    c0, c1 = block & _MASK, block >> 32
     c2, c3 = torch.full_like(c0, key.stream & _MASK), torch.full_like(c0, key.stream >> 32)
     k0, k1 = key.philox & _MASK, key.philox >> 32
     for _ in range(_ROUNDS):
         product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]  # int64 wraps, which keeps all 64 bits
-        c0 = _high(product1).bitwise_xor_(c1).bitwise_xor_(k0)
-        c2 = _high(product0).bitwise_xor_(c3).bitwise_xor_(k1)
-        c1, c3 = product1.bitwise_and_(_MASK), product0.bitwise_and_(_MASK)
+        # Only c0 and c2 are multiplied, so only they need clean upper halves; c1 and c3 are cleaned at the end.
+        c0 = (product1 >> 32).bitwise_xor_(c1).bitwise_xor_(k0).bitwise_and_(_MASK)
+        c2 = (product0 >> 32).bitwise_xor_(c3).bitwise_xor_(k1).bitwise_and_(_MASK)
+        c1, c3 = product1, product0
         k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
-    return torch.stack((c0, c1, c2, c3), dim=-1)
-
-
-def _high(x: Tensor) -> Tensor:
-    """Upper 32 bits of the 64 bits of x, as a non-negative integer (``>>`` alone copies the sign)."""
-    return (x >> 32).bitwise_and_(_MASK)
+    return torch.stack((c0, c1, c2, c3), dim=-1).bitwise_and_(_MASK)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import SchemeError
 from ._grid import inside, rounded
 from ._laws import Bits, Law, Normal, TruncatedNormal, Uniform
-from ._normal import ndtri32, ndtri64
+from ._normal import Z_MAX, ndtri32, ndtri64
 from ._truncation import word_range
 
 NARROW_WIDTH = 2**24
@@ -68,7 +68,7 @@ def _normal(law: Normal, compute: torch.dtype, target: torch.dtype) -> Sampler:
     """``z * std + mean``."""
     wide = compute == torch.float64
     quantile = ndtri64 if wide else ndtri32
-    _check_reach(law, max(abs(law.mean - 9.16 * law.std), abs(law.mean + 9.16 * law.std)), target)
+    _check_reach(law, abs(law.mean) + Z_MAX * law.std, target)
     mean, std = rounded(law.mean, compute), rounded(law.std, compute)
 
     def values(bits: Tensor) -> Tensor:
