@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import SchemeError
 from ._bits import bits_at, bits_of_box, merge
+from ._eager import eager
 from ._key import Key
 from ._laws import Bits, Law, Normal
 from ._region import Region
@@ -18,18 +19,19 @@ from ._sampler import Sampler, make_sampler
 Transform = Callable[[Tensor], Tensor]
 
 
+@eager
 def fill_(
     out: Tensor, law: Law, key: Key, region: Region | None = None, *, transform: Transform | None = None
 ) -> Tensor:
     """Fill ``out`` in place with the values of ``region`` of the tensor that ``key`` names.
 
-    The values are a pure function of (law, key, index in the global tensor, dtype): filling a region gives the same bits
-    as the slice of the filled whole, on any device and with any memory layout of ``out``.
+    The values are a pure function of (law, key, index in the global tensor, dtype): filling a region gives the same
+    bits as the slice of the filled whole, on any device and with any memory layout of ``out``.
 
     Args:
-        out: the tensor to fill, of the region's sizes, any strides. Floating point; or complex, for Normal only: real and
-            imaginary part are independent with ``std / sqrt(2)`` each, as in torch, and complex element i takes them
-            from elements 2i and 2i + 1 of the stream; or int64, for Bits.
+        out: the tensor to fill, of the region's sizes, any strides. Floating point; or complex, for Normal only: real
+            and imaginary part are independent with ``std / sqrt(2)`` each, as in torch, and complex element i takes
+            them from elements 2i and 2i + 1 of the stream; or int64, for Bits.
         law: the distribution of an element.
         key: the stream, see :func:`derive_key`.
         region: which elements of the global tensor ``out`` holds; all of it by default.
@@ -66,6 +68,7 @@ def fill_(
     return out
 
 
+@eager
 def sample_at(index: Tensor, law: Law, key: Key, dtype: torch.dtype) -> Tensor:
     """The values at arbitrary places: the same bits that :func:`fill_` writes there.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, fields
 
 from ..errors import SchemeError
@@ -69,9 +69,9 @@ class TruncatedNormal:
         if self.low < self.high and word_range(self.mean, self.std, self.low, self.high, bits=64)[1] < LEAST_WIDTH:
             near, far = ((bound - self.mean) / self.std for bound in (self.low, self.high))
             raise SchemeError(
-                f"{self}: the bounds lie at {near:.4g} and {far:.4g} std from the mean, with less than {LEAST_MASS:.2g} "
-                "of the normal between them, too little to draw from. Move a bound to within 7.7 std of the mean, "
-                "widen the interval, or use Uniform(low, high)"
+                f"{self}: the bounds lie at {near:.4g} and {far:.4g} std from the mean, with less than "
+                f"{LEAST_MASS:.2g} of the normal between them, too little to draw from. Expected an interval that "
+                "reaches to within 7.7 std of the mean and is not too short there; move a bound or use a larger std"
             )
 
 
@@ -81,7 +81,8 @@ Law = Bits | Uniform | Normal | TruncatedNormal
 def _check_finite(law: Law) -> None:
     for field in fields(law):
         value = getattr(law, field.name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        real = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (real and abs(value) <= sys.float_info.max):
             raise SchemeError(f"{law}: expected a finite number for {field.name}, given {value!r}")
 
 

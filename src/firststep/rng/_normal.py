@@ -16,8 +16,8 @@ from torch import Tensor
 
 from . import _table32, _table64
 
-Z_MAX = 9.16
-"""No quantile is larger: 6.338 for 32-bit words, 9.155 for 64-bit words."""
+Z_MAX_32, Z_MAX_64 = 6.338, 9.156
+"""No quantile of a 32-bit, a 64-bit word is larger."""
 
 
 def ndtri32(word: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import FirststepError
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -22,7 +24,7 @@ class Region:
         sizes: number of indices along each dimension, same length as ``shape``.
 
     Raises:
-        ValueError: when the box does not lie inside the shape.
+        FirststepError: when the box does not lie inside the shape.
 
     >>> Region.whole((4, 6)).narrow(0, 1, 2)
     Region(shape=(4, 6), offsets=(1, 0), sizes=(2, 6))
@@ -39,7 +41,7 @@ class Region:
             for extent, offset, size in zip(self.shape, self.offsets, self.sizes, strict=True)
         )
         if not inside:
-            raise ValueError(
+            raise FirststepError(
                 f"a region must lie inside its tensor: shape {self.shape}, offsets {self.offsets}, "
                 f"sizes {self.sizes}; expected 0 <= offset and offset + size <= extent in each dimension"
             )

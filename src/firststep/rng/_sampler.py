@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import SchemeError
 from ._grid import inside, rounded
 from ._laws import Bits, Law, Normal, TruncatedNormal, Uniform
-from ._normal import Z_MAX, ndtri32, ndtri64
+from ._normal import Z_MAX_32, Z_MAX_64, ndtri32, ndtri64
 from ._truncation import word_range
 
 NARROW_WIDTH = 2**24
@@ -48,6 +48,7 @@ def make_sampler(law: Law, compute: torch.dtype, target: torch.dtype) -> Sampler
         return _normal(law, compute, target)
     if law.low == law.high:
         return _constant(law, law.low, compute, target)
+    _check_reach(law, _reach(law), target)
     bottom, top = inside(law.low, law.high, target, half_open=isinstance(law, Uniform))
     if bottom > top:
         raise SchemeError(
@@ -67,8 +68,8 @@ def _constant(law: Law, value: float, compute: torch.dtype, target: torch.dtype)
 def _normal(law: Normal, compute: torch.dtype, target: torch.dtype) -> Sampler:
     """``z * std + mean``."""
     wide = compute == torch.float64
-    quantile = ndtri64 if wide else ndtri32
-    _check_reach(law, abs(law.mean) + Z_MAX * law.std, target)
+    quantile, z_max = (ndtri64, Z_MAX_64) if wide else (ndtri32, Z_MAX_32)
+    _check_reach(law, abs(law.mean) + z_max * law.std, target)
     mean, std = rounded(law.mean, compute), rounded(law.std, compute)
 
     def values(bits: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ def _normal(law: Normal, compute: torch.dtype, target: torch.dtype) -> Sampler:
 
 
 def _uniform(law: Uniform, compute: torch.dtype, bottom: float, top: float) -> Sampler:
-    """``u * (high - low) + low`` with u the upper 24 (float32) or 53 (float64) bits over 2^24 or 2^53, then the clamp."""
+    """``u * (high - low) + low``, then the clamp; u is the upper 24 bits over 2^24, or 53 over 2^53 in float64."""
     wide = compute == torch.float64
     drop, digits = (11, 53) if wide else (8, 24)
     low, width = rounded(law.low, compute), rounded(law.high - law.low, compute)
@@ -105,13 +106,15 @@ def _truncated(law: TruncatedNormal, compute: torch.dtype, bottom: float, top: f
     mean, std = rounded(law.mean, inner), rounded(law.std, inner)
 
     def values(bits: Tensor) -> Tensor:
-        if wide:
-            z = ndtri64(_mulhi64(bits, width).add_(first))
-        else:
-            z = ndtri32(((bits * width) >> 32).add_(first) & _MASK)
+        z = ndtri64(_mulhi64(bits, width).add_(first)) if wide else ndtri32(_mulhi32(bits, width).add_(first))
         return z.mul_(std).add_(mean).to(compute).clamp_(bottom, top)
 
     return Sampler(wide, values, (0, -1 if wide else _MASK))
+
+
+def _mulhi32(bits: Tensor, factor: int) -> Tensor:
+    """``floor(bits * factor / 2^32)`` for bits in [0, 2^32) and ``factor <= 2^32``."""
+    return (bits * factor >> 32).bitwise_and_(_MASK)
 
 
 def _mulhi64(bits: Tensor, factor: int) -> Tensor:
@@ -121,6 +124,14 @@ def _mulhi64(bits: Tensor, factor: int) -> Tensor:
     middle = high * factor_low + (((low * factor_low) >> 32) & _MASK)
     carry = low * factor_high + (middle & _MASK)
     return high * factor_high + ((middle >> 32) & _MASK) + ((carry >> 32) & _MASK)
+
+
+def _reach(law: Uniform | TruncatedNormal) -> float:
+    """The largest magnitude that a value can have."""
+    if isinstance(law, Uniform):
+        return max(abs(law.low), abs(law.high))
+    least, most = law.mean - Z_MAX_64 * law.std, law.mean + Z_MAX_64 * law.std
+    return max(abs(max(law.low, least)), abs(min(law.high, most)))
 
 
 def _check_reach(law: Law, reach: float, target: torch.dtype) -> None:

@@ -1,4 +1,4 @@
-"""Inverse normal CDF for 32-bit words. Written by tools/fit_normal_table.py, which says what it is."""
+"""Inverse normal CDF for 32-bit words, written and explained by tools/fit_normal_table.py."""
 
 DEGREE = 8
 

@@ -22,8 +22,8 @@ _FAR = 10
 def word_range(mean: float, std: float, low: float, high: float, *, bits: int) -> tuple[int, int]:
     """First signed word and number of words whose normal value lies in [low, high].
 
-    ``first = round(2^bits Phi((low - mean) / std)) - 2^(bits - 1)``, and likewise for the word after the last, since the
-    word s stands for the quantile of ``(s + 2^(bits-1) + 1/2) / 2^bits``.
+    ``first = round(2^bits Phi((low - mean) / std)) - 2^(bits - 1)``, and likewise for the word after the last, since
+    the word s stands for the quantile of ``(s + 2^(bits-1) + 1/2) / 2^bits``.
 
     >>> word_range(0.0, 1.0, -40.0, 0.0, bits=32)
     (-2147483648, 2147483648)
