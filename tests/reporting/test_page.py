@@ -1,0 +1,92 @@
+"""The page: all its blocks, escaped, self-contained."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from firststep.reporting import Code, Figures, Line, Page, Points, Section, Table, Text, chart, render, save, text_table
+
+
+def _page() -> Page:
+    figure = chart("fig", [Line("a", [1.0, 2.0])], x=[0, 1], y_label="y", alt='a "quoted" picture')
+    table = Table(("name", "std"), [("w<1>", "0.1"), ("b", "0.2")], numeric=[1], code=[0], slots=[1, 2], marked=[1])
+    return Page(
+        title="Title & more",
+        title_zh="标题",
+        lead="Lead.",
+        sections=(
+            Section("first", "First", (Text("<b>not bold</b>"), Points(["one", "two"]), Code("a < b")), "第一"),
+            Section("second", "Second", (table, Figures([figure], "caption"))),
+        ),
+        footer="Foot.",
+    )
+
+
+def test_holds_every_block_escaped(read_page):
+    html = render(_page())
+    reading = read_page(html)
+
+    assert {"first", "second"} <= set(reading.ids)
+    assert reading.links[:2] == ["#first", "#second"]
+    for text in ("Title & more", "标题", "<b>not bold</b>", "one", "a < b", "w<1>", "caption", "Foot."):
+        assert text in reading.words
+    assert "b" not in reading.tags
+    assert 'aria-label="a &#34;quoted&#34; picture"' in html
+    assert reading.tags.count("svg") == 1
+
+
+def test_marks_what_the_table_says():
+    html = render(_page())
+
+    assert html.count('<tr class="marked">') == 1
+    assert html.count('class="swatch series-') == 2
+    assert html.count('<td class="number">') == 2
+    assert html.count('<td class="code">') == 2
+
+
+def test_defines_every_colour_in_light_and_in_dark():
+    html = render(_page())
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", html))
+    light, dark = html.split("@media (prefers-color-scheme: dark)", 1)
+
+    for variable in used:
+        assert f"{variable}:" in light
+        assert f"{variable}:" in dark.split("* {", 1)[0]
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.1."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_colours_are_readable_on_the_paper(scheme):
+    block = re.findall(r":root \{(.*?)\}", render(_page()), flags=re.S)[scheme]
+    colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", block))
+
+    for paper in ("paper", "card", "warn"):
+        for name in ("ink", "muted"):
+            pair = sorted((_luminance(colours[name]), _luminance(colours[paper])))
+            assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (name, paper)
+    for slot in range(1, 7):
+        pair = sorted((_luminance(colours[f"series-{slot}"]), _luminance(colours["card"])))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, slot
+
+
+def test_saves_what_it_renders(tmp_path):
+    save(_page(), tmp_path / "page.html")
+
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == render(_page())
+
+
+def test_refuses_a_ragged_table():
+    with pytest.raises(ValueError, match=re.escape("Table has 2 columns, and a row of 1 cells: ['x']")):
+        Table(("a", "b"), [("x",)])
+
+
+def test_text_table_without_rows():
+    assert text_table(("a", "bc"), []) == "a  bc\n-  --"
