@@ -4,7 +4,10 @@ Two marks in a Markdown page are read:
 
 - between ``<!-- generated: NAME -->`` and ``<!-- end -->`` stands the table that ``TABLES[NAME]`` makes;
 - a fenced block ``python run`` is executed, blocks of a page one after another in one namespace, and a block
-  ``text output`` right after it holds what it printed.
+  ``text output`` right after it holds what it printed;
+- in a fenced block ``console run`` each line ``$ firststep ...`` is executed and what it printed stands under it.
+
+A page's blocks run in one empty directory.
 
     python tools/make_docs.py            # rewrite what has changed
     python tools/make_docs.py --check    # list what is out of date and exit 1
@@ -17,6 +20,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,10 +29,13 @@ from pathlib import Path
 import torch
 from doc_tables import TABLES
 
+from firststep import cli
+
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-RUN = re.compile(
-    r"(?P<head>^```python run\n(?P<code>.*?)^```\n)(?P<output>\n```text output\n.*?^```\n)?", re.DOTALL | re.MULTILINE
+BLOCK = re.compile(
+    r"^```(?P<kind>python|console) run\n(?P<code>.*?)^```\n(?P<output>\n```text output\n.*?^```\n)?",
+    re.DOTALL | re.MULTILINE,
 )
 
 
@@ -49,30 +56,43 @@ def render(page: Path) -> str:
     )
     namespace: dict[str, object] = {"__name__": "__main__"}
     with _workplace():
-        return RUN.sub(lambda match: _with_output(match, namespace), text)
+        return BLOCK.sub(lambda match: _console(match) if match["kind"] == "console" else _python(match, namespace), text)
 
 
-def _with_output(match: re.Match[str], namespace: dict[str, object]) -> str:
-    printed = _run(match["code"], namespace)
+def _python(match: re.Match[str], namespace: dict[str, object]) -> str:
+    code = match["code"]
+    printed = _printed(lambda: exec(compile(code, "<example>", "exec"), namespace))
     if match["output"] is None:
         if printed:
-            raise ValueError(f"this block prints but no ```text output block follows it:\n{match['code']}")
+            raise ValueError(f"this block prints, and no block ```text output follows it:\n{code}")
         return match[0]
-    return f"{match['head']}\n```text output\n{printed}```\n"
+    return f"```python run\n{code}```\n\n```text output\n{printed}```\n"
 
 
-def _run(code: str, namespace: dict[str, object]) -> str:
+def _console(match: re.Match[str]) -> str:
+    session = ""
+    for line in match["code"].splitlines():
+        if line.startswith("$ "):
+            program, *arguments = shlex.split(line[2:])
+            if program != "firststep":
+                raise ValueError(f"only firststep can be run: {line}")
+            session += f"{line}\n{_printed(lambda arguments=arguments: cli.main(arguments))}"
+    return f"```console run\n{session}```\n"
+
+
+def _printed(call: Callable[[], object]) -> str:
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(code, "<example>", "exec"), namespace)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        call()
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 @contextlib.contextmanager
 def _workplace() -> Iterator[None]:
-    """An empty directory, a terminal of 100 columns without colours, and torch's generator put back afterwards."""
+    """An empty directory, a terminal of 100 columns without colours; what the process had is put back afterwards."""
     terminal = {"COLUMNS": "100", "LINES": "50", "NO_COLOR": "1"}
     before, here = {name: os.environ.get(name) for name in terminal}, Path.cwd()
+    path, modules = list(sys.path), set(sys.modules)
     os.environ.update(terminal)
     with tempfile.TemporaryDirectory() as directory, torch.random.fork_rng(devices=[]):
         os.chdir(directory)
@@ -80,6 +100,10 @@ def _workplace() -> Iterator[None]:
             yield
         finally:
             os.chdir(here)
+            sys.path[:] = path
+            for name in set(sys.modules) - modules:
+                if (getattr(sys.modules[name], "__file__", None) or "").startswith(directory):
+                    del sys.modules[name]
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
