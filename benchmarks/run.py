@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from _cases import CASES, Case
-from _memory import peak_over_tensor
+from _memory import WHAT, peak_share
 from _timing import Timing, interleaved
 
 import firststep as fs
@@ -42,11 +42,11 @@ def main() -> int:
         results["timings"].append({"case": case.name, **asdict(timing), "ratio": timing.ratio})
         print(ROW.format(case.name, f"{timing.ours:.4f} s", f"{timing.torch:.4f} s", f"{timing.ratio:.2f}"), flush=True)
 
-    print(f"\n{'peak memory over the tensor, as a share of its size':<44}")
-    for law in ("normal", "trunc_normal"):
-        share = peak_over_tensor(law, elements=2**22 if args.quick else 2**26)
-        results["memory"][law] = share
-        print(f"{law + ' f32':<44} {share:.3f}")
+    print("\npeak memory beside what is filled, as a share of its size")
+    for what in WHAT:
+        share = peak_share(what, elements=2**22 if args.quick else 2**26)
+        results["memory"][what] = share
+        print(f"{what:<44} {share:>10.3f}")
 
     if args.json is not None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
