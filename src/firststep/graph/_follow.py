@@ -80,6 +80,7 @@ ABOUT = frozenset({"size", "dim", "numel"})
 @dataclass(frozen=True, slots=True)
 class _Link:
     source: str
+    activation: str
     target: str
 
 
@@ -88,7 +89,7 @@ def read(graph: fx.Graph, root: nn.Module) -> dict[str, Flow]:
     modules = dict(root.named_modules())
     layers = [n for n in graph.nodes if _is_layer(n, modules)]
     calls = Counter(str(n.target) for n in layers)
-    links = [link for n in layers if (link := _link(n, modules, calls)) is not None]
+    links = _of_one_kind([link for n in layers if (link := _link(n, modules, calls)) is not None])
     lengths = _chain_lengths(links)
     leaving, entering = {link.source for link in links}, {link.target for link in links}
     return {
@@ -100,6 +101,12 @@ def read(graph: fx.Graph, root: nn.Module) -> dict[str, Flow]:
         )
         for path in calls
     }
+
+
+def _of_one_kind(links: list[_Link]) -> list[_Link]:
+    """``links`` without those into a layer that is followed by another activation: a chain has one kind throughout."""
+    after = {link.source: link.activation for link in links}
+    return [link for link in links if after.get(link.target, link.activation) == link.activation]
 
 
 def _agreed(names: list[str]) -> str:
@@ -125,22 +132,21 @@ def _after(node: fx.Node, modules: dict[str, nn.Module]) -> Iterator[str]:
 
 def _link(node: fx.Node, modules: dict[str, nn.Module], calls: Counter[str]) -> _Link | None:
     """The next layer of ``node``'s plain chain: one way on, one activation whose odd part is a straight line."""
-    source, straight = str(node.target), False
+    source, activation = str(node.target), None
     while True:
         users = _users(node)
         if len(users) != 1:
             return None
         node = users[0]
         kind = _kind(node, modules)
-        if kind == "activation" and not straight:
-            name = _activation(node, modules)
-            straight = name is not None and odd_slope(name) is not None
-            if not straight:
+        if kind == "activation" and activation is None:
+            activation = _activation(node, modules)
+            if activation is None or odd_slope(activation) is None:
                 return None
-        elif kind == "weight" and straight:
+        elif kind == "weight" and activation is not None:
             target = str(node.target)
             fits = calls[source] == calls[target] == 1 and _mirrors(modules[source], modules[target])
-            return _Link(source, target) if fits else None
+            return _Link(source, activation, target) if fits else None
         elif kind != "linear":
             return None
 
@@ -201,3 +207,25 @@ def _pick(linear: bool, passing: bool) -> Kind:
 def _flattens(node: fx.Node) -> bool:
     """``x.view(n, -1)`` and ``x.reshape(n, -1)``: all but the batch axis in one, channels first."""
     return node.target in ("view", "reshape") and len(node.args) == 3 and node.args[-1] == -1
+
+
+def _activation(node: fx.Node, modules: dict[str, nn.Module]) -> str | None:
+    """The name of the activation that ``node`` applies, ``None`` when it applies none."""
+    if node.op == "call_module":
+        name = activation_name(modules[str(node.target)])
+        return None if name == "linear" else name
+    if node.op == "call_method":
+        return activation_name(getattr(torch.Tensor, str(node.target), None))
+    name = activation_name(node.target) if node.op == "call_function" else None
+    return name and _with_options(name, node)
+
+
+def _with_options(name: str, node: fx.Node) -> str | None:
+    """``name`` as called: with the number that F.leaky_relu, F.elu and F.celu take, or gelu's approximation."""
+    if node.kwargs.keys() - {"inplace", "negative_slope", "alpha", "approximate"}:
+        return None
+    if name == "gelu":
+        return "gelu_tanh" if node.kwargs.get("approximate") == "tanh" else name
+    number = node.args[1] if len(node.args) > 1 else node.kwargs.get("negative_slope", node.kwargs.get("alpha"))
+    shaped = isinstance(number, (int, float)) and not isinstance(number, bool)
+    return activation_name(f"{name}({number!r})") if shaped else name
