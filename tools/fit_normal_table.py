@@ -169,7 +169,7 @@ def check32(words: int = 2**31, chunk: int = 2**20) -> dict[str, float]:
 
 
 def check64(count: int = 20_000) -> dict[str, float]:
-    """Measure the package's ndtri64 on words spread over all octaves: relative error, and steps down to the next word."""
+    """Measure the package's ndtri64 on words of all octaves: relative error, and steps down to the next word."""
     generator = random.Random(0)
     words = [generator.getrandbits(generator.randrange(1, 64)) for _ in range(count)]
     words += [2**63 - 1 - a for a in words] + [0, 2**62 - 1, 2**62, 2**63 - 1]

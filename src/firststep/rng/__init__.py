@@ -1,4 +1,21 @@
-"""(seed, name, index) -> values."""
+"""(seed, name, index) -> values: the same bits on every device, thread count, memory layout and shard.
+
+This is the specification; each step stands in one file, as plain torch operations that run on every torch device.
+
+    key     ``_key``         blake2b-128 of (VERSION, seed, name, purpose): the Philox key, and a stream number
+    bits    ``_philox``      Philox4x32-10: four 32-bit words from (key, stream, block number)
+            ``_bits``        element i has word i; in 64-bit laws words 2i (upper half) and 2i + 1. Word j is word
+                             j mod 4 of block j // 4. i is the row-major index in the *global* tensor
+    value   ``_normal``      the inverse normal CDF of a word, by table, with ``*`` and ``+`` only
+            ``_truncation``  which words lie between two bounds, in exact integer arithmetic
+            ``_sampler``     what each law does with an element's bits, in float32, or in float64 for float64 tensors
+    dtype   ``_grid``        the numbers a dtype holds: bounded laws are first clamped to those within their bounds,
+                             then every value is rounded once, to nearest even
+    tensor  ``_fill``        regions of tensors, chunk by chunk
+
+64-bit laws: float64 and complex128 tensors, and truncated normals whose bounds hold fewer than 2^24 32-bit words. The
+latter are computed in float64 and rounded to float32 first when the tensor is of another dtype.
+"""
 
 from ._fill import fill_ as fill_
 from ._fill import sample_at as sample_at

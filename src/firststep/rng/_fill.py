@@ -99,7 +99,7 @@ def sample_at(index: Tensor, law: Law, key: Key, dtype: torch.dtype) -> Tensor:
 
 
 def support(law: Law, dtype: torch.dtype) -> tuple[float, float]:
-    """The least and the greatest value that ``law`` takes in ``dtype``; both can come up.
+    """The least and the greatest value that ``law`` takes in ``dtype``, to rounding; both can come up.
 
     For a complex dtype, of the real and of the imaginary part.
 

@@ -9,7 +9,7 @@ _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 def rounded(value: float, dtype: torch.dtype) -> float:
     """``value`` rounded to nearest in ``dtype``."""
-    return torch.tensor(value, dtype=torch.float64).to(dtype).double().item()
+    return torch.tensor(value, dtype=torch.float64, device="cpu").to(dtype).double().item()
 
 
 def inside(low: float, high: float, dtype: torch.dtype, *, half_open: bool) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def inside(low: float, high: float, dtype: torch.dtype, *, half_open: bool) -> t
 def _neighbour(value: float, dtype: torch.dtype, step: int) -> float:
     """The next number of ``dtype`` above (``step=1``) or below (``step=-1``) one of its finite numbers."""
     integer = _INTEGERS[dtype.itemsize]
-    magnitude = torch.tensor(abs(value), dtype=torch.float64).to(dtype).view(integer).item()
+    magnitude = torch.tensor(abs(value), dtype=torch.float64, device="cpu").to(dtype).view(integer).item()
     order = (magnitude if value >= 0 else -magnitude) + step
-    nearby = torch.tensor(abs(order), dtype=integer).view(dtype).double().item()
+    nearby = torch.tensor(abs(order), dtype=integer, device="cpu").view(dtype).double().item()
     return nearby if order >= 0 else -nearby

@@ -52,7 +52,8 @@ def ndtri64(word: Tensor) -> Tensor:
     """The standard normal quantile of 64-bit words.
 
     As :func:`ndtri32` with 64, 63 and 62 for 32, 31 and 30, but for the centre, which keeps its relative accuracy by a
-    factor: ``u = 2^-63 f - 1/4``, ``z = 2^-63 f sum_d c[centre][d] u^d``.
+    factor: ``u = 2^-63 f - 1/4``, ``z = 2^-63 f sum_d c[centre][d] u^d``. Increasing but for rounding: many words share
+    a float64, and the next one may come out a last place lower.
 
     Args:
         word: int64, its 64 bits read as a signed integer, any shape.
