@@ -1,1 +1,23 @@
 """One model: rules, plan, apply, report."""
+
+from ._diff import Difference as Difference
+from ._measure import Deviation as Deviation
+from ._measure import Measured as Measured
+from ._measure import measure as measure
+from ._plan import Plan as Plan
+from ._plan import plan as plan
+from ._progress import Progress as Progress
+from ._report import THRESHOLD as THRESHOLD
+from ._report import Report as Report
+from ._report import ReportRow as ReportRow
+from ._row import Row as Row
+from ._rulefile import load_rules as load_rules
+from ._rulefile import save_rules as save_rules
+from ._rules import Keep as Keep
+from ._rules import Recipe as Recipe
+from ._rules import Rule as Rule
+from ._rules import keep as keep
+from ._rules import rule as rule
+from ._select import Selector as Selector
+from ._select import chain as chain
+from ._select import select as select

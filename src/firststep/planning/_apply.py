@@ -1,0 +1,157 @@
+"""Doing what a plan says: all of it, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .. import rng
+from ..errors import ApplyError
+from ..init import Scheme, Site
+from ._inventory import Inventory, Slot, inventory
+from ._measure import Measured, deviation, measure
+from ._progress import Progress, telling
+from ._report import Report, ReportRow
+from ._row import Row
+from ._rules import Numbered
+from ._transaction import Transaction
+from ._writers import Staged, Through, same
+
+
+def apply(
+    model: nn.Module,
+    rows: Sequence[Row],
+    stock: Inventory,
+    rules: tuple[Numbered, ...],
+    seed: int | None,
+    generator: torch.Generator | None,
+    progress: Progress,
+) -> Report:
+    """Set the parameters as ``rows`` say; see :meth:`Plan.apply`.
+
+    Three steps: every check; a trial, on copies, of every write that goes through a parametrization; the writes.
+    """
+    if seed is not None and generator is not None:
+        raise ApplyError("both seed and generator were given: expected one, since a generator only draws the seed")
+    slots = _current(model, stock, rows)
+    with Transaction(generator) as undo, torch.no_grad():
+        seed = rng.draw_seed(generator) if seed is None else seed
+        rng.derive_key(seed, "")  # an impossible seed is found before anything is written
+        work = _Work(undo, seed)
+        staged = {
+            row.name: work.stage(row.name, *_task(row), slot.writer)
+            for row, slot in zip(rows, slots, strict=True)
+            if row.scheme is not None and isinstance(slot.writer, Through)
+        }
+        with telling(progress, sum(row.numel for row in rows if row.scheme is not None)) as tell:
+            done = [work.row(row, slot, staged.get(row.name), tell) for row, slot in zip(rows, slots, strict=True)]
+        for row, slot in zip(rows, slots, strict=True):
+            if row.name in staged and isinstance(slot.writer, Through):
+                work.finish(row.name, slot.writer, staged[row.name])
+        return Report(tuple(done), seed, rules)
+
+
+class _Work:
+    """The writes of one run."""
+
+    def __init__(self, undo: Transaction, seed: int) -> None:
+        self._undo, self._seed = undo, seed
+
+    def stage(self, name: str, scheme: Scheme, site: Site, writer: Through) -> Staged:
+        """Try a write through a parametrization on a copy."""
+        value = torch.empty(writer.shape, dtype=writer.dtype, device=writer.device)
+        scheme.fill_(value, seed=self._seed, name=name, site=site)
+        _finite(name, scheme, measure(value))
+        return writer.stage(value, name, rng.derive_key(self._seed, name, "parametrization").philox)
+
+    def row(self, row: Row, slot: Slot, staged: Staged | None, tell: Callable[[int, str], object]) -> ReportRow:
+        """Write one parameter, unless it is kept, and measure it before and after."""
+        if row.scheme is None or row.expected is None:
+            return ReportRow(row)
+        before, after = self._plain(row, slot.writer.tensors[0]) if staged is None else self._staged(staged)
+        _finite(row.name, row.scheme, after)
+        tell(row.numel, row.name)
+        return ReportRow(row, before, after, deviation(after, row.expected, row.dtype), staged.note if staged else "")
+
+    def finish(self, name: str, writer: Through, staged: Staged) -> None:
+        """See that a staged write has taken effect, now that everything it may depend on is written."""
+        undo = writer.refresh()
+        if undo is not None:
+            self._undo.undo(undo)
+        if not same(writer.effect(), staged.effect):
+            raise ApplyError(
+                f"{name!r} did not take the values asked for: its {writer.kind} parametrization depends on parameters "
+                "that were set in the same call. Keep it with fs.keep, and set it in a second call"
+            )
+
+    def _plain(self, row: Row, parameter: Tensor) -> tuple[Measured, Measured]:
+        scheme, site = _task(row)
+        target = parameter.detach()
+        before = measure(target)
+        self._undo.keep(parameter)
+        scheme.fill_(target, seed=self._seed, name=row.name, site=site)
+        return before, measure(target)
+
+    def _staged(self, staged: Staged) -> tuple[Measured, Measured]:
+        before = measure(staged.before)
+        for target, value in staged.writes:
+            self._undo.keep(target)
+            target.detach().copy_(value)
+        return before, measure(staged.after)
+
+
+def _task(row: Row) -> tuple[Scheme, Site]:
+    assert row.scheme is not None
+    assert row.site is not None
+    return row.scheme, row.site
+
+
+def _finite(name: str, scheme: Scheme, measured: Measured) -> None:
+    if not measured.is_finite:
+        raise ApplyError(f"{scheme!r} gave {name!r} values that are not finite. The model is as it was")
+
+
+def _current(model: nn.Module, stock: Inventory, rows: Sequence[Row]) -> tuple[Slot, ...]:
+    """The model's parameters now, in the plan's order; an error when they are not those of the plan."""
+    now = {slot.name: slot for slot in inventory(model).slots}
+    problems = [f"{name!r} is new" for name in now.keys() - {slot.name for slot in stock.slots}]
+    for slot in stock.slots:
+        problems += [f"{slot.name!r} is gone"] if slot.name not in now else _changes(slot, now[slot.name])
+    if problems:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise ApplyError(f"the model changed since the plan: {sorted(problems)[0]}{more}. Plan again, then apply")
+    slots = tuple(now[slot.name] for slot in stock.slots)
+    empty = [
+        row.name for row, slot in zip(rows, slots, strict=True) if row.scheme and slot.writer.device.type == "meta"
+    ]
+    if empty:
+        more = f" and {len(empty) - 1} more are" if len(empty) > 1 else " is"
+        raise ApplyError(
+            f"{empty[0]!r}{more} on the meta device, without memory to write to. "
+            'Call model.to_empty(device="cpu") (or "cuda"), then apply'
+        )
+    return slots
+
+
+def _changes(old: Slot, new: Slot) -> list[str]:
+    """How a parameter differs from the planned one, in words."""
+    was, now = old.writer, new.writer
+    if old.names != new.names:
+        tie = "Tie them again (to_empty breaks ties)"
+        return [f"{old.name!r} was one parameter with the names {_listed(old)} and now has {_listed(new)}. {tie}"]
+    facts = [
+        ("shape", was.shape, now.shape),
+        ("dtype", was.dtype, now.dtype),
+        ("parametrization", was.kind or "none", now.kind or "none"),
+        ("requires_grad", was.requires_grad, now.requires_grad),
+    ]
+    changed = [f"{old.name!r} had {fact} {a} and now has {b}" for fact, a, b in facts if a != b]
+    # Giving a meta parameter memory replaces it; any other replacement is somebody else's parameter.
+    replaced = was.device.type != "meta" and any(a is not b for a, b in zip(was.tensors, now.tensors, strict=False))
+    return changed or ([f"{old.name!r} was replaced by another parameter"] if replaced else [])
+
+
+def _listed(slot: Slot) -> str:
+    return ", ".join(map(repr, slot.names))

@@ -1,0 +1,229 @@
+"""The plan: what will happen to every parameter, decided before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from .. import graph
+from ..errors import PlanError, SchemeError
+from ..graph import Flow
+from ..init import Moments, Scheme, Site, site_of
+from . import _checks as checks
+from ._apply import Progress, apply
+from ._diff import Difference, difference
+from ._inventory import Inventory, Slot, inventory
+from ._match import Match, match
+from ._plan_view import plan_html, plan_text
+from ._report import Report
+from ._row import Row
+from ._rules import Keep, Numbered, Recipe, Rule, numbered
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """What will happen to every parameter of a model; made by :func:`firststep.plan`. ``print`` it to see.
+
+    Args:
+        model: the model that the plan was made for; it is not touched until :meth:`apply`.
+        rows: one per parameter, in order of registration.
+        rules: every rule with where it stands.
+        notes: what is worth knowing though no error.
+    """
+
+    model: nn.Module
+    rows: tuple[Row, ...]
+    rules: tuple[Numbered, ...]
+    notes: tuple[str, ...]
+    _stock: Inventory
+
+    def apply(
+        self, seed: int | None = None, generator: torch.Generator | None = None, progress: Progress = None
+    ) -> Report:
+        """Set the parameters. All or nothing: whatever goes wrong, the model and the random state are as before.
+
+        While it runs, a copy of the parameters that are set is held, to go back to.
+
+        Args:
+            seed: decides the values, together with the parameters' names; ``None`` draws one from torch's generator,
+                so that ``torch.manual_seed`` reproduces. The report tells it.
+            generator: where to draw the seed from instead; not together with ``seed``.
+            progress: ``True`` or ``False`` for a bar on stderr, ``None`` to show one on a terminal when the work is
+                long, or a function ``(done, total, name)`` told the elements written so far, all of them, and the
+                parameter just written.
+
+        Raises:
+            ApplyError: when the model changed since the plan, is on meta, a write would not take effect, or a value is
+                not finite.
+        """
+        return apply(self.model, self.rows, self._stock, self.rules, seed, generator, progress)
+
+    def diff(self, other: Plan) -> Difference:
+        """What ``other`` does differently, row by row."""
+        return difference(_facts(self), _facts(other))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain data, fit for JSON."""
+        return {"rows": [row.to_dict() for row in self.rows], "notes": list(self.notes)}
+
+    def table(self, width: int | None = None) -> str:
+        """The plan as text, ``width`` columns wide (default: the terminal's)."""
+        return plan_text(self.rows, self.rules, self.notes, width)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        kept = sum(row.scheme is None for row in self.rows)
+        return f"<Plan: {len(self.rows)} parameters, {len(self.rows) - kept} set, {kept} kept; print it to see>"
+
+    def _repr_html_(self) -> str:
+        return plan_html(self.rows, self.rules, self.notes)
+
+
+def plan(model: nn.Module, rules: Recipe | Rule | Iterable[Rule | Recipe], *, strict: bool = True) -> Plan:
+    """Decide what happens to every parameter of ``model``. Nothing is touched.
+
+    Args:
+        model: on any device, meta included.
+        rules: tried in order; the first that names a parameter wins it. A recipe among them may have rules to spare.
+        strict: raise when a parameter is not covered or a rule does nothing; otherwise keep it, and note it.
+
+    Raises:
+        PlanError: with every problem found, each with the line to type.
+    """
+    if not isinstance(model, nn.Module):
+        raise PlanError([f"a plan needs a torch.nn.Module, given {type(model).__name__}"])
+    entries = numbered(rules)
+    stock = inventory(model)
+    flows = _Flows(model)
+    matches, unused = match(stock, entries, flows.of)
+    survey = _Survey(flows)
+    rows = tuple(survey.row(slot, matches.get(slot)) for slot in stock.slots)
+    bare = [slot for slot, row in zip(stock.slots, rows, strict=True) if row.rule is None and row.kept == NO_RULE]
+    written = {slot for slot, row in zip(stock.slots, rows, strict=True) if row.scheme is not None}
+    problems = [
+        *checks.lazy_problems(stock),
+        *survey.problems,
+        *checks.memory_problems(stock.slots, written),
+        *([*checks.uncovered_problems(bare), *unused] if strict else ()),
+    ]
+    if problems:
+        raise PlanError(problems)
+    return Plan(model, rows, entries, tuple(unused), stock)
+
+
+NO_RULE = "no rule"
+FROZEN = "frozen (requires_grad=False)"
+
+
+class _Flows:
+    """The model's flows, traced once, when first asked for."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def of(self, module: nn.Module) -> Flow | None:
+        """What the trace knows of a module."""
+        return self._traced.get(id(module))
+
+    @cached_property
+    def _traced(self) -> dict[int, Flow]:
+        flows = graph.trace(self._model)
+        return {id(module): flows[name] for name, module in self._model.named_modules() if name in flows}
+
+
+class _Done(NamedTuple):
+    """What happens to a parameter: a scheme fills it, or it is kept."""
+
+    scheme: Scheme | None = None
+    site: Site | None = None
+    expected: Moments | None = None
+    kept: str | None = None
+
+
+class _Survey:
+    """Makes rows, and collects what is wrong with them. Like sites are asked about once."""
+
+    def __init__(self, flows: _Flows) -> None:
+        self.problems: list[str] = []
+        self._flows = flows
+        self._known: dict[object, Moments] = {}
+
+    def row(self, slot: Slot, found: Match | None) -> Row:
+        """What happens to one parameter."""
+        place = found.place if found else slot.places[0]
+        writer, label, where = slot.writer, None, ""
+        frozen = not writer.requires_grad
+        if found is None:
+            done = _Done(kept=FROZEN if frozen else NO_RULE)
+        else:
+            label, where = found.rule.rule.label, found.rule.tag
+            if frozen and not found.rule.rule.frozen:
+                done = _Done(kept=FROZEN)
+            else:
+                done = _Done(kept="fs.keep") if isinstance(found.choice, Keep) else self._set(slot, found, found.choice)
+        return Row(
+            name=slot.name,
+            names=slot.names,
+            shape=writer.shape,
+            dtype=writer.dtype,
+            layer=place.owner.layer,
+            rule=label,
+            where=where,
+            scheme=done.scheme,
+            site=done.site,
+            expected=done.expected,
+            kept=done.kept,
+            through=writer.kind,
+        )
+
+    def _set(self, slot: Slot, found: Match, scheme: Scheme) -> _Done:
+        try:
+            site = self._site(slot, found, scheme)
+            expected = self._expected(scheme, site, slot.writer.dtype)
+        except SchemeError as error:
+            self.problems.append(f"{slot.name!r} (shape {slot.writer.shape}, by {found.rule}): {error}")
+            return _Done(kept="impossible")
+        problem = checks.dtype_problem(slot, scheme, expected.variance, expected.mean)
+        if problem:
+            self.problems.append(problem)
+        return _Done(scheme, site, expected)
+
+    def _site(self, slot: Slot, found: Match, scheme: Scheme) -> Site:
+        owner, local_name = found.place.owner, found.place.local_name
+        site = site_of(owner.plain, local_name, name=slot.name)
+        flow = self._flows.of(owner.module) if getattr(scheme, "uses_flow", False) else None
+        if flow is None:
+            return site
+        return replace(
+            site, nonlinearity=flow.nonlinearity, mirrored_in=flow.mirrored_in, mirrored_out=flow.mirrored_out
+        )
+
+    def _expected(self, scheme: Scheme, site: Site, dtype: torch.dtype) -> Moments:
+        key = (id(scheme), site, dtype)
+        if key not in self._known:
+            if dtype.is_floating_point:
+                scheme.check(site, dtype)
+            self._known[key] = scheme.expected(site)
+        return self._known[key]
+
+
+def _facts(one: Plan) -> dict[str, dict[str, str]]:
+    """What :meth:`Plan.diff` compares, by parameter."""
+    return {
+        row.name: {
+            "shape": str(row.shape),
+            "dtype": str(row.dtype).removeprefix("torch."),
+            "layer": row.layer,
+            "names": ", ".join(row.names),
+            "scheme": row.does,
+            "fans": row.fans or "none",
+        }
+        for row in one.rows
+    }

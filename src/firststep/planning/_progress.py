@@ -1,0 +1,48 @@
+"""Telling how far the work is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+Progress: TypeAlias = bool | Callable[[int, int, str], object] | None
+"""Whether to show a bar, or a function ``(done, total, name)``; ``None`` decides by terminal and length of the work."""
+
+LONG = 20_000_000
+"""Elements; less is done before a bar could be read."""
+
+
+@contextmanager
+def telling(progress: Progress, total: int) -> Iterator[Callable[[int, str], object]]:
+    """A function ``(elements, name)`` to call after each parameter."""
+    if callable(progress):
+        yield _counting(progress, total)
+    elif progress or (progress is None and total >= LONG and sys.stderr.isatty()):
+        columns = (
+            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda elements, name: bar.update(task, advance=elements, description=name)
+    else:
+        yield lambda elements, name: None
+
+
+def _counting(told: Callable[[int, int, str], object], total: int) -> Callable[[int, str], object]:
+    done = 0
+
+    def tell(elements: int, name: str) -> None:
+        nonlocal done
+        done += elements
+        told(done, total, name)
+
+    return tell

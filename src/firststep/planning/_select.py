@@ -1,0 +1,399 @@
+"""Selectors: which modules a rule speaks of."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, TypeAlias, Union
+
+from torch import nn
+
+from ..errors import RuleError, did_you_mean
+from ..graph import Flow
+
+Predicate: TypeAlias = Callable[[str, nn.Module], Any]
+Spec: TypeAlias = Union[type, tuple[type, ...], str, "re.Pattern[str]", Predicate, "Selector"]
+
+_FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A module as selectors see it: its canonical name, itself, and (traced only when asked for) its flow."""
+
+    name: str
+    module: nn.Module
+    flow: Callable[[nn.Module], Flow | None]
+
+
+class Selector(ABC):
+    """A printable, comparable test of one module. Combine with ``&``, ``|`` and ``~``."""
+
+    @abstractmethod
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the rule speaks of this module."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The selector as plain data; :func:`selector_from_dict` reads it back."""
+
+    def __and__(self, other: Spec) -> Selector:
+        return All((*_flat(self, All), *_flat(select(other), All)))
+
+    def __or__(self, other: Spec) -> Selector:
+        return Any_((*_flat(self, Any_), *_flat(select(other), Any_)))
+
+    def __rand__(self, other: Spec) -> Selector:
+        return select(other) & self
+
+    def __ror__(self, other: Spec) -> Selector:
+        return select(other) | self
+
+    def __invert__(self) -> Selector:
+        return self.part if isinstance(self, Not) else Not(self)
+
+    def __repr__(self) -> str:
+        return f"select({self})"
+
+
+def select(spec: Spec) -> Selector:
+    """The selector that ``spec`` describes.
+
+    Args:
+        spec: a module type or a tuple of them (subclasses included); a glob on the module's qualified name, where
+            ``*`` also crosses dots; a compiled regular expression, which must match the *whole* name, as a glob must;
+            a predicate ``(name, module) -> bool``; or a selector. The root module's name is the empty string.
+
+    Returns:
+        A selector; combine selectors with ``&``, ``|`` and ``~``.
+
+    Raises:
+        RuleError: when ``spec`` is none of these.
+
+    >>> select(nn.Linear) & ~select("head*")
+    select(Linear & ~'head*')
+    """
+    if isinstance(spec, Selector):
+        return spec
+    if isinstance(spec, str):
+        return Glob(spec)
+    if isinstance(spec, re.Pattern):
+        return Regex(spec.pattern, _flag_letters(spec.flags))
+    if isinstance(spec, type):
+        return OfType((spec,))
+    if isinstance(spec, tuple) and spec and all(isinstance(one, type) for one in spec):
+        return OfType(spec)
+    if isinstance(spec, nn.Module):
+        kind = type(spec).__name__
+        raise RuleError(
+            f"select was given a module, a {kind}; expected its type, {kind}, or its name, such as 'encoder.0'"
+        )
+    if callable(spec):
+        return Where(spec)
+    raise RuleError(
+        f"select({spec!r}): expected a module type, a tuple of types, a glob on module names, a compiled regular "
+        "expression, or a predicate (name, module) -> bool"
+    )
+
+
+def chain(min_layers: int) -> Selector:
+    """Layers that are links of a plain chain of at least ``min_layers`` weight layers and activations in turn.
+
+    Such nets have neither normalisation nor skips, so nothing but the weights keeps their signal's scale.
+
+    Args:
+        min_layers: number of weight layers, at least 1.
+
+    Raises:
+        RuleError: when ``min_layers`` is not a whole number >= 1.
+
+    >>> chain(4)
+    select(chain(4))
+    """
+    if isinstance(min_layers, bool) or not isinstance(min_layers, int) or min_layers < 1:
+        raise RuleError(f"chain({min_layers!r}): expected a whole number of layers >= 1")
+    return Chain(min_layers)
+
+
+@dataclass(frozen=True, repr=False)
+class OfType(Selector):
+    """Modules of one of these types, or of a subclass."""
+
+    types: tuple[type, ...]
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the module is an instance."""
+        return isinstance(candidate.module, self.types)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"type": name}``, or a list of names."""
+        names = [_type_name(one) for one in self.types]
+        return {"type": names[0] if len(names) == 1 else names}
+
+    def __str__(self) -> str:
+        return " | ".join(one.__name__ for one in self.types)
+
+
+@dataclass(frozen=True, repr=False)
+class OfTypeName(Selector):
+    """Modules whose type, or a base of it, has this name, bare (``MyLayer``) or qualified (``package.MyLayer``)."""
+
+    name: str
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether a class in the module's method resolution order has the name."""
+        return any(
+            self.name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
+            for base in type(candidate.module).__mro__
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"type": name}``."""
+        return {"type": self.name}
+
+    def __str__(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, repr=False)
+class Glob(Selector):
+    """Modules whose qualified name matches a glob, case and all."""
+
+    pattern: str
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the whole name matches."""
+        return fnmatchcase(candidate.name, self.pattern)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"glob": pattern}``."""
+        return {"glob": self.pattern}
+
+    def __str__(self) -> str:
+        return repr(self.pattern)
+
+
+@dataclass(frozen=True, repr=False)
+class Regex(Selector):
+    """Modules whose whole qualified name matches a regular expression; ``flags`` are letters out of ``aimsx``."""
+
+    pattern: str
+    flags: str = ""
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the whole name matches."""
+        return re.fullmatch(self.pattern, candidate.name, _flag_bits(self.flags)) is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"regex": pattern}``, with ``flags`` when there are any."""
+        return {"regex": self.pattern, **({"flags": self.flags} if self.flags else {})}
+
+    def __str__(self) -> str:
+        return f"/{self.pattern}/{self.flags}"
+
+
+@dataclass(frozen=True, repr=False)
+class Where(Selector):
+    """Modules for which a predicate ``(name, module) -> bool`` holds."""
+
+    predicate: Predicate
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the predicate holds."""
+        try:
+            return bool(self.predicate(candidate.name, candidate.module))
+        except Exception as error:
+            raise RuleError(
+                f"the predicate {self} raised {type(error).__name__}: {error} on module {candidate.name!r} "
+                f"({type(candidate.module).__name__})"
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Impossible: a function is not data."""
+        raise RuleError(
+            f"the predicate {self} is a function and cannot be saved. "
+            "Select by type, glob or regular expression instead"
+        )
+
+    def __str__(self) -> str:
+        return getattr(self.predicate, "__name__", type(self.predicate).__name__)
+
+
+@dataclass(frozen=True, repr=False)
+class Chain(Selector):
+    """Links of a plain chain; see :func:`chain`."""
+
+    min_layers: int
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the traced chain is long enough."""
+        flow = candidate.flow(candidate.module)
+        return flow is not None and flow.chain >= self.min_layers
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"chain": min_layers}``."""
+        return {"chain": self.min_layers}
+
+    def __str__(self) -> str:
+        return f"chain({self.min_layers})"
+
+
+@dataclass(frozen=True, repr=False)
+class All(Selector):
+    """Modules that every part matches."""
+
+    parts: tuple[Selector, ...]
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether all parts match."""
+        return all(part.matches(candidate) for part in self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"and": [...]}``."""
+        return {"and": [part.to_dict() for part in self.parts]}
+
+    def __str__(self) -> str:
+        return " & ".join(_bracketed(part) for part in self.parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Any_(Selector):  # noqa: N801 - `Any` is typing's
+    """Modules that at least one part matches."""
+
+    parts: tuple[Selector, ...]
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether one part matches."""
+        return any(part.matches(candidate) for part in self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"or": [...]}``."""
+        return {"or": [part.to_dict() for part in self.parts]}
+
+    def __str__(self) -> str:
+        return " | ".join(str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Not(Selector):
+    """Modules that ``part`` does not match."""
+
+    part: Selector
+
+    def matches(self, candidate: Candidate) -> bool:
+        """Whether the part does not match."""
+        return not self.part.matches(candidate)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"not": ...}``."""
+        return {"not": self.part.to_dict()}
+
+    def __str__(self) -> str:
+        inner = str(self.part)
+        return f"~({inner})" if isinstance(self.part, All) or " | " in inner else f"~{inner}"
+
+
+def selector_from_dict(data: object) -> Selector:
+    """The selector that :meth:`Selector.to_dict` wrote. Types are looked up by name; no code is run.
+
+    Raises:
+        RuleError: when a key, a torch.nn type or a pattern is not known or not valid.
+
+    >>> selector_from_dict({"and": [{"type": "torch.nn.Linear"}, {"not": {"glob": "head*"}}]})
+    select(Linear & ~'head*')
+    """
+    if not isinstance(data, Mapping) or len(data) != 1 + ("flags" in data):
+        raise RuleError(f"select: {data!r}: expected one of {_KINDS_LISTED}, such as {{type: torch.nn.Linear}}")
+    kind = next(key for key in data if key != "flags")
+    if kind not in _READERS:
+        raise RuleError(f"select: unknown key {kind!r}: expected one of {_KINDS_LISTED}.{did_you_mean(kind, _READERS)}")
+    if "flags" in data and kind != "regex":
+        raise RuleError(f"select: 'flags' goes with 'regex', not with {kind!r}")
+    return _READERS[kind](data[kind], data.get("flags", ""))
+
+
+def _read_types(value: Any, _: Any) -> Selector:
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise RuleError(f"select: type: {value!r}: expected a type's name or a list of names")
+    found = [_read_type(name) for name in names]
+    types = tuple(one for one in found if isinstance(one, type))
+    if len(types) == len(found):
+        return OfType(types)
+    parts = tuple(OfType((one,)) if isinstance(one, type) else one for one in found)
+    return parts[0] if len(parts) == 1 else Any_(parts)
+
+
+def _read_type(name: str) -> type | OfTypeName:
+    if not name.startswith("torch.nn."):
+        return OfTypeName(name)
+    known = {key: value for key, value in vars(nn).items() if isinstance(value, type) and issubclass(value, nn.Module)}
+    bare = name.removeprefix("torch.nn.")
+    if bare in known:
+        return known[bare]
+    if "." in bare:
+        return OfTypeName(name)
+    raise RuleError(f"select: torch.nn has no module type {bare!r}.{did_you_mean(bare, known)}")
+
+
+def _read_glob(value: Any, _: Any) -> Selector:
+    if not isinstance(value, str):
+        raise RuleError(f"select: glob: {value!r}: expected a string")
+    return Glob(value)
+
+
+def _read_regex(value: Any, flags: Any) -> Selector:
+    if not isinstance(value, str) or not isinstance(flags, str) or not set(flags) <= set(_FLAGS):
+        raise RuleError(f"select: regex: {value!r} with flags {flags!r}: expected a string, and letters out of 'aimsx'")
+    try:
+        re.compile(value, _flag_bits(flags))
+    except re.error as error:
+        raise RuleError(f"select: regex: {value!r} is not a regular expression: {error}") from None
+    return Regex(value, flags)
+
+
+def _read_parts(kind: type[All] | type[Any_], key: str) -> Callable[[Any, Any], Selector]:
+    def read(value: Any, _: Any) -> Selector:
+        if not isinstance(value, list) or not value:
+            raise RuleError(f"select: {key}: {value!r}: expected a list of selectors")
+        return kind(tuple(selector_from_dict(part) for part in value))
+
+    return read
+
+
+_READERS: dict[str, Callable[[Any, Any], Selector]] = {
+    "type": _read_types,
+    "glob": _read_glob,
+    "regex": _read_regex,
+    "chain": lambda value, _: chain(value),
+    "and": _read_parts(All, "and"),
+    "or": _read_parts(Any_, "or"),
+    "not": lambda value, _: Not(selector_from_dict(value)),
+}
+_KINDS_LISTED = ", ".join(_READERS)
+
+
+def _type_name(one: type) -> str:
+    """The public name of a torch.nn type, the qualified name of any other."""
+    public = getattr(nn, one.__name__, None) is one
+    return f"torch.nn.{one.__name__}" if public else f"{one.__module__}.{one.__qualname__}"
+
+
+def _flat(selector: Selector, kind: type[All] | type[Any_]) -> tuple[Selector, ...]:
+    return selector.parts if isinstance(selector, kind) else (selector,)
+
+
+def _bracketed(part: Selector) -> str:
+    text = str(part)
+    return f"({text})" if " | " in text else text
+
+
+def _flag_letters(bits: int) -> str:
+    return "".join(letter for letter, bit in _FLAGS.items() if bits & bit)
+
+
+def _flag_bits(letters: str) -> int:
+    return sum(_FLAGS[letter] for letter in set(letters))

@@ -1,0 +1,67 @@
+"""All or nothing: what is about to be overwritten is remembered, and put back when the block fails."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Transaction:
+    """A block that leaves tensors and random states as they were if it ends in any exception, Ctrl-C included.
+
+    >>> weight = torch.zeros(2)
+    >>> try:
+    ...     with Transaction() as undo:
+    ...         undo.keep(weight)
+    ...         _ = weight.fill_(1.0)
+    ...         raise KeyboardInterrupt
+    ... except KeyboardInterrupt:
+    ...     print(weight)
+    tensor([0., 0.])
+    """
+
+    def __init__(self, generator: torch.Generator | None = None) -> None:
+        self._undo: list[Callable[[], object]] = [*_random_states(generator)]
+
+    def keep(self, tensor: Tensor) -> None:
+        """Remember a tensor's elements."""
+        saved = tensor.detach().clone()
+        self._undo.append(lambda: tensor.detach().copy_(saved))
+
+    def undo(self, action: Callable[[], object]) -> None:
+        """Remember what to do if the block fails."""
+        self._undo.append(action)
+
+    def __enter__(self) -> Transaction:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            with torch.no_grad():
+                for action in reversed(self._undo):
+                    action()
+
+
+def _random_states(generator: torch.Generator | None) -> list[Callable[[], object]]:
+    """How to put back every generator that a scheme could draw from."""
+    cpu, python = torch.get_rng_state(), random.getstate()
+    actions: list[Callable[[], object]] = [lambda: torch.set_rng_state(cpu), lambda: random.setstate(python)]
+    if generator is not None:
+        own = generator.get_state()
+        actions.append(lambda: generator.set_state(own))
+    if torch.cuda.is_initialized():
+        devices = torch.cuda.get_rng_state_all()
+        actions.append(lambda: torch.cuda.set_rng_state_all(devices))
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        legacy = numpy.random.get_state()
+        actions.append(lambda: numpy.random.set_state(legacy))
+    return actions
