@@ -3,6 +3,7 @@
 import hashlib
 import struct
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,6 +29,7 @@ def test_seeds_wrap_like_torch_manual_seed():
     for seed in (-1, -(2**63), -12345):
         assert torch.Generator().manual_seed(seed).initial_seed() == seed % 2**64
         assert rng.derive_key(seed, "w") == rng.derive_key(seed % 2**64, "w")
+        assert rng.derive_key(np.int64(seed), "w") == rng.derive_key(seed, "w")
 
 
 def test_seed_name_and_purpose_all_separate():

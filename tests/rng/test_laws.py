@@ -174,6 +174,12 @@ def test_support_of_the_normal():
     assert rng.support(Bits(), torch.int64) == (0.0, 2.0**32 - 1)
 
 
+def test_uniform_too_short_for_its_dtype_but_not_empty():
+    """1.0 is the only bfloat16 number in [1, 1.001), and the only float32 number in [1, 1 + 1e-10)."""
+    assert rng.support(Uniform(1.0, 1.001), torch.bfloat16) == (1.0, 1.0)
+    assert (draw(Uniform(1.0, 1 + 1e-10), n=9) == 1).all()
+
+
 def test_half_precision_is_the_float32_value_rounded_once():
     for dtype in (torch.bfloat16, torch.float16):
         assert torch.equal(draw(Normal(0.0, 0.02), dtype), draw(Normal(0.0, 0.02)).to(dtype))

@@ -4,9 +4,11 @@ from fractions import Fraction
 
 import mpmath as mp
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from firststep.rng._sampler import _mulhi32, _mulhi64
 from firststep.rng._truncation import FRACTION_BITS, phi, word_range
 
 
@@ -51,3 +53,13 @@ def test_two_sigma_in_words():
     first, width = word_range(0.0, 1.0, -2.0, 2.0, bits=32)
     assert first == -(width // 2)
     assert abs(width - 0.954499736103641585599 * 2**32) <= 1  # each end is rounded by itself
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64))
+@example(2**64 - 1, 2**64)
+@example(2**64 - 1, 2**64 - 1)
+def test_upper_half_of_a_product(word, factor):
+    signed = word - 2**64 if word >= 2**63 else word
+    assert _mulhi64(torch.tensor(signed), factor).item() % 2**64 == word * factor >> 64
+    word, factor = word >> 32, factor >> 32
+    assert _mulhi32(torch.tensor(word), factor).item() == word * factor >> 32

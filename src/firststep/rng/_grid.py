@@ -15,8 +15,8 @@ def rounded(value: float, dtype: torch.dtype) -> float:
 def inside(low: float, high: float, dtype: torch.dtype, *, half_open: bool) -> tuple[float, float]:
     """Least and greatest number of ``dtype`` in [low, high], or in [low, high) when ``half_open``.
 
-    ``half_open`` keeps below ``high`` rounded to ``dtype`` as well, so that comparing in ``dtype`` agrees. The pair
-    comes in the wrong order when there is no such number.
+    ``half_open`` keeps below ``high`` rounded to ``dtype`` as well, so that comparing in ``dtype`` agrees, unless that
+    leaves nothing. The pair comes in the wrong order when there is no such number.
 
     >>> inside(0.0, 1.0, torch.bfloat16, half_open=True)
     (0.0, 0.99609375)
@@ -27,6 +27,8 @@ def inside(low: float, high: float, dtype: torch.dtype, *, half_open: bool) -> t
         bottom = _neighbour(bottom, dtype, +1)
     if top > high or (half_open and high <= limit):
         top = _neighbour(top, dtype, -1)
+    if half_open and top < bottom < high:  # high rounds down onto bottom
+        top = bottom
     return bottom, top
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +74,7 @@ def draw_seed(generator: torch.Generator | None = None) -> int:
 
 def _unsigned(seed: int) -> int:
     """``seed`` modulo 2^64, checked as ``torch.manual_seed`` checks it."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
+    whole = hasattr(seed, "__index__") and not isinstance(seed, bool)  # numpy's integers too
+    if not (whole and -(2**63) <= operator.index(seed) < 2**64):
         raise FirststepError(f"seed={seed!r}: expected an integer in [-2**63, 2**64 - 1], such as seed=0")
-    return seed % 2**64
+    return operator.index(seed) % 2**64
