@@ -15,57 +15,14 @@ from torch import Tensor
 
 from .. import rng
 from ..errors import SchemeError
+from ._activations import activation_name
+from ._layout import Layout
+from ._moments import Moments as Moments
+from ._moments import constant_moments, law_moments
 from ._site import Part, Site
 
 P = ParamSpec("P")
 S = TypeVar("S", bound="Scheme")
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """What the values of a parameter should look like.
-
-    Args:
-        mean, variance: first moment and second central moment.
-        low, high: support; no value lies outside.
-        kurtosis: fourth central moment over the squared variance (3 for a normal, 1.8 for a uniform); 1 says that the
-            second moment is not random at all, as for a constant or an orthogonal matrix.
-    """
-
-    mean: float
-    variance: float
-    low: float = -math.inf
-    high: float = math.inf
-    kurtosis: float = 3.0
-
-    @property
-    def std(self) -> float:
-        """Standard deviation."""
-        return math.sqrt(self.variance)
-
-    @property
-    def second_moment(self) -> float:
-        """E[w^2]."""
-        return self.variance + self.mean**2
-
-    @staticmethod
-    def mixture(weights: Sequence[float], moments: Sequence[Moments]) -> Moments:
-        """Moments of a draw that follows ``moments[i]`` with probability proportional to ``weights[i]``."""
-        pairs = [(w, m) for w, m in zip(weights, moments, strict=True) if w > 0]
-        if len(pairs) == 1:
-            return pairs[0][1]
-        if not pairs:
-            return moments[0] if moments else Moments(0.0, 0.0, 0.0, 0.0, 1.0)
-        total = math.fsum(w for w, _ in pairs)
-        mean = math.fsum(w * m.mean for w, m in pairs) / total
-        variance = math.fsum(w * (m.variance + (m.mean - mean) ** 2) for w, m in pairs) / total
-        # E[(x - mean)^4] of each part about the common mean; the third central moment of the parts is taken as 0.
-        fourth = math.fsum(
-            w * (m.kurtosis * m.variance**2 + 6 * m.variance * (m.mean - mean) ** 2 + (m.mean - mean) ** 4)
-            for w, m in pairs
-        )
-        kurtosis = fourth / total / variance**2 if variance > 0 else 1.0
-        return Moments(mean, variance, min(m.low for _, m in pairs), max(m.high for _, m in pairs), kurtosis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +46,9 @@ class Scheme(ABC):
     formula: ClassVar[str]
     """The distribution, in one line."""
 
+    uses_flow: ClassVar[bool] = False
+    """Whether the values depend on what follows the layer: planning then traces the model for it."""
+
     _spelling: tuple[str, dict[str, Any]]
 
     def expected(self, site: Site | Sequence[int]) -> Moments:
@@ -101,12 +61,7 @@ class Scheme(ABC):
         """Raise :class:`SchemeError` when this scheme cannot fill ``site`` (in ``dtype``)."""
         self._check(site)
         if dtype is not None and dtype.is_floating_point and site.numel:
-            moments, limit = self._moments(site), torch.finfo(dtype).max
-            if max(abs(moments.low), abs(moments.high)) > limit:
-                raise SchemeError(
-                    f"{self} on {site} reaches {max(abs(moments.low), abs(moments.high)):.4g}, beyond the largest "
-                    f"{str(dtype).removeprefix('torch.')}, {limit:.4g}. Use a smaller std or a wider dtype"
-                )
+            self._check_dtype(site, dtype)
 
     def fill_(
         self,
@@ -161,7 +116,37 @@ class Scheme(ABC):
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain data: ``{"scheme": name, **options}``; ``init.from_dict`` reads it back."""
         name, options = self._spelling
-        return {"scheme": name, **options}
+        return {"scheme": name, **{k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}}
+
+    def layout(
+        self,
+        axes: str,
+        *,
+        blocks: int | Sequence[int] = 1,
+        groups: int = 1,
+        stride: int | Sequence[int] = 1,
+    ) -> Laid:
+        """This scheme for a raw parameter of your own module, whose shape is to be read as ``axes`` says.
+
+        Args:
+            axes: one word per dimension, see :func:`fans`: ``"in out"`` for ``x @ W``, ``"expert in out"`` for experts.
+            blocks: how many equal blocks the first ``out`` axis packs (3 for q, k, v), or their sizes (unequal for
+                grouped queries); each is filled with its own fans.
+            groups: groups of a convolution.
+            stride: stride of a transposed convolution.
+
+        Returns:
+            A scheme.
+
+        Raises:
+            SchemeError: for axes that cannot be read; when used, for axes that do not fit the shape.
+
+        >>> from firststep import init
+        >>> scheme = init.lecun_normal().layout("expert in out")
+        >>> scheme.expected((8, 64, 256)).std
+        0.125
+        """
+        return Laid(self, Layout(axes, _tupled(blocks), groups, _tupled(stride)))
 
     def describe(self, site: Site) -> str:
         """What is printed in a plan's row; by default the call itself."""
@@ -174,8 +159,18 @@ class Scheme(ABC):
     @abstractmethod
     def _moments(self, site: Site) -> Moments: ...
 
-    def _check(self, site: Site) -> None:
+    def _check(self, site: Site) -> None:  # noqa: B027  a hook, not a duty
         """Raise SchemeError when ``site`` is impossible; the default accepts everything."""
+
+    def _check_dtype(self, site: Site, dtype: torch.dtype) -> None:
+        """Raise SchemeError when the values on ``site`` do not fit ``dtype``."""
+        moments, limit = self._moments(site), torch.finfo(dtype).max
+        reach = max((abs(bound) for bound in (moments.low, moments.high) if math.isfinite(bound)), default=0.0)
+        if reach > limit:
+            raise SchemeError(
+                f"{self} on {site} reaches {reach:.4g}, beyond the largest {str(dtype).removeprefix('torch.')}, "
+                f"{limit:.4g}. Use a smaller scale or a wider dtype"
+            )
 
     @abstractmethod
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None: ...
@@ -190,35 +185,81 @@ class Elementwise(Scheme):
     def law(self, part: Part, site: Site) -> rng.Law:
         """The law of the elements of ``part``."""
 
-    @abstractmethod
     def part_moments(self, part: Part, site: Site) -> Moments:
-        """The moments of ``law(part, site)`` after ``transform``."""
+        """The moments of ``law(part, site)``; a subclass with a ``transform`` says what they are after it."""
+        return law_moments(self.law(part, site))
 
     def transform(self, values: Tensor) -> Tensor:
         """Maps drawn values to the scheme's; the identity unless a subclass says otherwise."""
         return values
 
+    @property
+    def _transforms(self) -> bool:
+        return type(self).transform is not Elementwise.transform
+
     def _check(self, site: Site) -> None:
-        for part in _parts(site):
+        for part in parts_of(site):
             self.law(part, site)
 
+    def _check_dtype(self, site: Site, dtype: torch.dtype) -> None:
+        super()._check_dtype(site, dtype)
+        if self._transforms:
+            return
+        for part in parts_of(site):
+            try:
+                rng.support(self.law(part, site), dtype)
+            except SchemeError as error:
+                raise SchemeError(f"{self} on {site}: {error}") from error
+
     def _moments(self, site: Site) -> Moments:
-        parts = _parts(site)
+        parts = parts_of(site)
         return Moments.mixture([p.size for p in parts], [self.part_moments(p, site) for p in parts])
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         key = draw.key(self.purpose)
-        transformed = type(self).transform is not Elementwise.transform
+        transform = self.transform if self._transforms else None
         for part, piece, box in pieces(tensor, site, region):
-            rng.fill_(piece, self.law(part, site), key, box, transform=self.transform if transformed else None)
+            rng.fill_(piece, self.law(part, site), key, box, transform=transform)
+
+
+@dataclass(frozen=True, repr=False)
+class Laid(Scheme):
+    """A scheme with its own reading of the shape, made by :meth:`Scheme.layout`."""
+
+    formula: ClassVar[str] = "that of the scheme it wraps"
+
+    scheme: Scheme
+    reading: Layout
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uses_flow", self.scheme.uses_flow)
+
+    def check(self, site: Site, dtype: torch.dtype | None = None) -> None:
+        self.scheme.check(self.reading.read(site), dtype)
+
+    def describe(self, site: Site) -> str:
+        return f"{self.scheme.describe(self.reading.read(site))}{self.reading}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As for any scheme, the reading under ``"layout"``."""
+        return {**self.scheme.to_dict(), "layout": self.reading.to_dict()}
+
+    def __repr__(self) -> str:
+        return f"{self.scheme!r}{self.reading}"
+
+    def _moments(self, site: Site) -> Moments:
+        return self.scheme._moments(self.reading.read(site))
+
+    def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
+        self.scheme._fill(tensor, self.reading.read(site), region, draw)
 
 
 def pieces(tensor: Tensor, site: Site, region: rng.Region) -> list[tuple[Part, Tensor, rng.Region]]:
     """The parts of ``site`` that ``region`` touches, each with its view of ``tensor`` and its own region."""
     if not site.shape:
-        return [(_parts(site)[0], tensor, region)]
+        return [(parts_of(site)[0], tensor, region)]
     found, start = [], 0
-    for part in _parts(site):
+    for part in parts_of(site):
         local, length = region.overlap(site.axis, start, start + part.size)
         if length:
             found.append((part, tensor.narrow(site.axis, local, length), region.narrow(site.axis, local, length)))
@@ -226,7 +267,8 @@ def pieces(tensor: Tensor, site: Site, region: rng.Region) -> list[tuple[Part, T
     return found
 
 
-def _parts(site: Site) -> tuple[Part, ...]:
+def parts_of(site: Site) -> tuple[Part, ...]:
+    """The parts of ``site``; one for a scalar."""
     return site.parts or (Part(site.shape[site.axis] if site.shape else 1),)
 
 
@@ -240,11 +282,15 @@ def with_zero_rows(moments: Moments, site: Site) -> Moments:
     if not site.zero_rows or not site.numel:
         return moments
     rows, zeros = site.shape[0], len(set(site.zero_rows))
-    return Moments.mixture([rows - zeros, zeros], [moments, Moments(0.0, 0.0, 0.0, 0.0, 1.0)])
+    return Moments.mixture([rows - zeros, zeros], [moments, constant_moments(0.0)])
 
 
 def spelled(factory: Callable[P, S]) -> Callable[P, S]:
-    """Make a factory's schemes print and serialise as the call that made them, defaults left out."""
+    """Make a factory's schemes print and serialise as the call that made them, defaults left out.
+
+    An activation given as a function or module is spelled by its name. One that has no name cannot be, and the scheme
+    then keeps the spelling of the general form that the factory called.
+    """
     signature = inspect.signature(factory)
     defaults = {name: p.default for name, p in signature.parameters.items()}
 
@@ -252,11 +298,20 @@ def spelled(factory: Callable[P, S]) -> Callable[P, S]:
     def make(*args: P.args, **kwargs: P.kwargs) -> S:
         scheme = factory(*args, **kwargs)
         given = signature.bind(*args, **kwargs).arguments
-        options = {k: v for k, v in given.items() if v != defaults[k]}
-        object.__setattr__(scheme, "_spelling", (factory.__name__, options))
+        options = {k: _plain(v) for k, v in given.items() if v != defaults[k]}
+        if not any(callable(v) for v in options.values()):
+            object.__setattr__(scheme, "_spelling", (factory.__name__, options))
         return scheme
 
     return make
+
+
+def _plain(value: Any) -> Any:
+    return (activation_name(value) or value) if callable(value) else _tupled(value)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def finite(scheme: str, **numbers: float) -> None:

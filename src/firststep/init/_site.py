@@ -39,7 +39,7 @@ class Fans:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One block of a packed parameter (q of qkv, the forget gate of an LSTM): ``size`` indices along the site's axis."""
+    """One block of a packed parameter (q of qkv, an LSTM's forget gate): ``size`` indices along the site's axis."""
 
     size: int
     fans: Fans | None = None
@@ -56,8 +56,9 @@ class Site:
             Empty for a scalar (0-d) parameter.
         axis: the dimension the parts divide.
         stacked: number of leading dimensions that stack independent matrices (experts).
-        tensor_fans: the fans torch reads off the bare shape, ``(size(1) * k, size(0) * k)``; ``None`` below 2 dimensions.
-            For a bias, those of its layer's weight.
+        tensor_fans: the fans torch reads off the bare shape, ``(size(1) * k, size(0) * k)``; ``None`` below 2
+            dimensions. For a bias, those of its layer's weight.
+        torch_fan: the n of torch's own start U(±1/sqrt(n)) of the layer, weight and bias; ``None`` where it has none.
         groups: groups of a convolution.
         role: what the parameter does in its layer.
         nonlinearity: name of the activation applied to the layer's output, ``None`` when not known.
@@ -72,6 +73,7 @@ class Site:
     axis: int = 0
     stacked: int = 0
     tensor_fans: Fans | None = None
+    torch_fan: float | None = None
     groups: int = 1
     role: Role = "weight"
     nonlinearity: str | None = None
@@ -85,7 +87,8 @@ class Site:
         """The site of a bare tensor: torch's reading of its shape, one part, no layer."""
         shape = tuple(shape)
         fans = tensor_fans(shape)
-        return cls(shape, (Part(shape[0], fans),) if shape else (), tensor_fans=fans, name=name)
+        parts = (Part(shape[0], fans),) if shape else ()
+        return cls(shape, parts, tensor_fans=fans, torch_fan=None if fans is None else fans.fan_in, name=name)
 
     @property
     def numel(self) -> int:
