@@ -26,9 +26,14 @@ def test_replaces_at_the_end_of_the_block(tmp_path):
 def test_leaves_everything_as_it_was_after_an_error(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(error), replacing(path) as scratch:
-        scratch.write_text("half")
-        raise error
+
+    def fail_half_way() -> None:
+        with replacing(path) as scratch:
+            scratch.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail_half_way()
 
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]

@@ -14,4 +14,6 @@ from ._page import Text as Text
 from ._page import render as render
 from ._page import save as save
 from ._svg import Svg as Svg
+from ._tables import plan_table as plan_table
+from ._tables import report_table as report_table
 from ._text import text_table as text_table

@@ -1,0 +1,3 @@
+"""The command line: ``firststep tour | plan | init | recipes``."""
+
+from ._main import main as main
