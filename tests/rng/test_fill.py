@@ -44,6 +44,7 @@ def whole_and_slice(region, law, dtype):
     return whole, whole[tuple(slice(o, o + n) for o, n in zip(region.offsets, region.sizes, strict=True))]
 
 
+@settings(deadline=None)
 @given(regions(), DRAWS)
 def test_a_region_is_the_slice_of_the_whole(region, law_dtype):
     law, dtype = law_dtype
@@ -53,7 +54,7 @@ def test_a_region_is_the_slice_of_the_whole(region, law_dtype):
 
 
 @given(regions(), DRAWS, st.integers(1, 40))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_chunks_do_not_show(region, law_dtype, chunk):
     law, dtype = law_dtype
     expected = rng.fill_(torch.empty(region.sizes, dtype=dtype), law, KEY, region)
@@ -63,6 +64,7 @@ def test_chunks_do_not_show(region, law_dtype, chunk):
     assert same(out, expected)
 
 
+@settings(deadline=None)
 @given(regions(), DRAWS, st.randoms(use_true_random=False))
 def test_memory_layout_does_not_show(region, law_dtype, random):
     """Any order of dimensions in memory, with gaps between the elements; the gaps stay as they were."""
@@ -78,6 +80,7 @@ def test_memory_layout_does_not_show(region, law_dtype, random):
     assert not room[..., 0].to(torch.complex64).any()
 
 
+@settings(deadline=None)
 @given(DRAWS, st.lists(st.integers(0, 9 * 8 * 7 - 1), max_size=20))
 def test_sample_at_is_fill(law_dtype, index):
     law, dtype = law_dtype
