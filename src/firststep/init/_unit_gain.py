@@ -17,9 +17,10 @@ _LARGEST = 64.0
 def unit_gain(activation: str) -> float:
     """The g for which a layer and its activation together keep the second moment of a signal at 1.
 
-    ``E[f(g z)^2] = 1`` with z ~ N(0, 1). For relu it is sqrt(2) and for selu 1; for gelu and silu it is where the signal
-    neither grows nor shrinks from layer to layer, which the moment gain ``1 / sqrt(E[f(z)^2])`` is only after a layer
-    whose output has unit variance. A bounded activation such as tanh never reaches 1: there the moment gain is returned.
+    ``E[f(g z)^2] = 1`` with z ~ N(0, 1). For relu it is sqrt(2) and for selu 1; for gelu and silu it is where the
+    signal neither grows nor shrinks from layer to layer, which the moment gain ``1 / sqrt(E[f(z)^2])`` is only after a
+    layer whose output has unit variance. A bounded activation such as tanh never reaches 1: there the moment gain is
+    returned.
 
     Args:
         activation: a name that ``init.gain`` knows, a slope in brackets where it has one.

@@ -1,0 +1,71 @@
+"""The default recipe: every layer hands on a signal as strong as the one it was given.
+
+The scale of a signal is its second moment. A layer and the activation after it together keep it (``variance_preserving``);
+a long plain chain of them cannot be kept by scale alone, so there pairs of units cancel the bend of the activation
+(``looks_linear``). Norms start as the identity, biases at zero, an LSTM's forget gate open.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from .. import init
+from ..planning import Recipe, chain, rule, select
+
+CHAIN = 6
+"""Plain chains of at least this many layers start looking linear: ``benchmarks/default_depth.py`` measures why."""
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+LSTMS = (nn.LSTM, nn.LSTMCell)
+
+
+def _is_norm(name: str, module: nn.Module) -> bool:
+    return "Norm" in type(module).__name__ and all(p.dim() == 1 for p in module.parameters(recurse=False))
+
+
+def _is_conv1d_of_transformers(name: str, module: nn.Module) -> bool:
+    return type(module).__name__ == "Conv1D"
+
+
+def default() -> Recipe:
+    """The rules of ``"default"``, in order."""
+    plain_layers = (nn.Linear, nn.Bilinear, *CONVOLUTIONS)
+    return Recipe(
+        name="default",
+        summary="every layer keeps the strength of its signal; norms are the identity; biases are zero",
+        source="He et al. 2015, arXiv 1502.01852; Balduzzi et al. 2017, arXiv 1702.08591; Xiao et al. 2018, arXiv 1806.05393",
+        rules=(
+            rule(chain(CHAIN), name="long plain chain", weight=init.looks_linear(), bias=init.zeros()),
+            rule(plain_layers, name="linear and conv", weight=init.variance_preserving(), bias=init.zeros()),
+            rule(_is_conv1d_of_transformers, name="Conv1D", weight=init.variance_preserving(), bias=init.zeros()),
+            rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
+            rule(_is_norm, name="norm", weight=init.ones(), bias=init.zeros()),
+            rule(nn.PReLU, weight=init.constant(0.25)),
+            rule(
+                nn.MultiheadAttention,
+                name="attention",
+                in_proj_weight=init.variance_preserving(),
+                q_proj_weight=init.variance_preserving(),
+                k_proj_weight=init.variance_preserving(),
+                v_proj_weight=init.variance_preserving(),
+                in_proj_bias=init.zeros(),
+                bias_k=init.xavier_normal(),
+                bias_v=init.xavier_normal(),
+            ),
+            rule(
+                select(LSTMS),
+                name="LSTM",
+                **{
+                    "weight_ih*": init.variance_preserving(),
+                    "weight_h*": init.orthogonal(),
+                    "bias*": init.gate_bias(forget=1.0),
+                },
+            ),
+            rule(
+                select(RECURRENT),
+                name="recurrent",
+                **{"weight_ih*": init.variance_preserving(), "weight_hh*": init.orthogonal(), "bias*": init.zeros()},
+            ),
+        ),
+    )
