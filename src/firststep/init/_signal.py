@@ -26,6 +26,7 @@ class VariancePreserving(Elementwise):
     uses_flow: ClassVar[bool] = True
 
     def _scaling(self, site: Site) -> VarianceScaling:
+        """The general form it is a case of."""
         return variance_scaling(scale=self.gain(site) ** 2, mode="fan_in", distribution="normal")
 
     def gain(self, site: Site) -> float:
@@ -33,6 +34,7 @@ class VariancePreserving(Elementwise):
         return 1.0 if site.nonlinearity is None else unit_gain(site.nonlinearity)
 
     def law(self, part: Part, site: Site) -> rng.Law:
+        need_fans(part.fans if site.role == "weight" else None, site, repr(self))
         return self._scaling(site).law(part, site)
 
     def describe(self, site: Site) -> str:
@@ -137,5 +139,5 @@ def _stretch(rows: int, columns: int) -> float:
 
 
 def _gain_text(value: float, site: Site) -> str:
-    after = "no activation known" if site.nonlinearity is None else site.nonlinearity
-    return f" gain {value:.4g} ({after})"
+    """The activation that was found and the gain it got, for a plan's row; nothing where the gain is 1 for want of one."""
+    return "" if site.nonlinearity in (None, "linear") else f" [{site.nonlinearity} {value:.3g}]"
