@@ -1,8 +1,8 @@
 """The default recipe: every layer hands on a signal as strong as the one it was given.
 
-The scale of a signal is its second moment. A layer and the activation after it together keep it (``variance_preserving``);
-a long plain chain of them cannot be kept by scale alone, so there pairs of units cancel the bend of the activation
-(``looks_linear``). Norms start as the identity, biases at zero, an LSTM's forget gate open.
+The strength of a signal is its second moment. A layer and the activation after it keep it together
+(``variance_preserving``). Over a long plain chain of them scale alone cannot, so there pairs of units cancel the bend of
+the activation (``looks_linear``). Norms start as the identity, biases at zero, an LSTM's forget gate open.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .. import init
 from ..planning import Recipe, chain, rule, select
 
 CHAIN = 6
-"""Plain chains of at least this many layers start looking linear: ``benchmarks/default_depth.py`` measures why."""
+"""Plain chains of at least this many layers start looking linear: see benchmarks/chain_length.py for the choice."""
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
@@ -34,7 +34,7 @@ def default() -> Recipe:
     return Recipe(
         name="default",
         summary="every layer keeps the strength of its signal; norms are the identity; biases are zero",
-        source="He et al. 2015, arXiv 1502.01852; Balduzzi et al. 2017, arXiv 1702.08591; Xiao et al. 2018, arXiv 1806.05393",
+        source="He et al. 2015 (1502.01852); Balduzzi et al. 2017 (1702.08591); Xiao et al. 2018 (1806.05393)",
         rules=(
             rule(chain(CHAIN), name="long plain chain", weight=init.looks_linear(), bias=init.zeros()),
             rule(plain_layers, name="linear and conv", weight=init.variance_preserving(), bias=init.zeros()),
