@@ -23,8 +23,8 @@ def orthonormal(
     """A Haar-distributed matrix: orthonormal columns, or rows where they are fewer.
 
     The normals under it are those that :func:`rng.fill_` draws, float64 for a float64 ``dtype`` and float32 otherwise.
-    Products are done in float64, whatever ``torch.set_float32_matmul_precision`` says, and rounded once: matrices made on
-    two machines in float32 differ in the last bit of about one element in a million, not more.
+    Products are done in float64, whatever ``torch.set_float32_matmul_precision`` says, and rounded once: float32
+    matrices made on two machines differ in the last bit of about one element in a million, not more.
 
     Args:
         rows, columns: its shape.
