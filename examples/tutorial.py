@@ -54,28 +54,31 @@ def one_layer() -> tuple[Tensor, Tensor]:
     conv, linear = nn.Conv2d(1, 3, 3), nn.Linear(10, 1)
     print("conv is a Conv2d:", isinstance(conv, nn.Conv2d))
     print("linear is a Conv2d:", isinstance(linear, nn.Conv2d))
-    print("conv.weight:", tuple(conv.weight.shape), "linear.weight:", tuple(linear.weight.shape))
+    print("conv.weight as made:", conv.weight, sep="\n")
+    print("linear.weight as made:", linear.weight, sep="\n")
 
     # The same calls as torch.nn.init's. No .data is needed: they do not record a gradient.
     init.kaiming_normal_(conv.weight)
     init.constant_(linear.weight, 0.3)
-    print("linear.weight:", linear.weight.tolist())
+    print("conv.weight after kaiming_normal_:", conv.weight, sep="\n")
+    print("linear.weight after constant_:", linear.weight, sep="\n")
     return conv.weight, linear.weight
 
 
 def whole_model(linear: init.Scheme) -> MLP:
-    """Sections 4 and 5: a whole model, its plan before, its report after."""
+    """Sections 4 and 5: a whole model; its parameters and its plan before, its report and its parameters after."""
     torch.manual_seed(0)
     model = MLP()
     plan = fs.plan(model, rules(linear))
-    print(plan)
-    print()
-    print(plan.apply(seed=0))
+    print(plan, "", "before:", list(model.parameters()), "", sep="\n")
+    report = plan.apply(seed=0)
+    print(report, "", "after:", list(model.parameters()), sep="\n")
     return model
 
 
 def main() -> None:
     """Every step, printed."""
+    torch.manual_seed(0)
     print("-- one layer --")
     one_layer()
     print("\n-- the whole model, as the chapter writes it: normal_(weight, 0.1) --")

@@ -79,7 +79,9 @@ def test_both_languages_have_the_same_outline_and_the_same_code(english: Path, c
 
 def run_blocks(page: Path) -> list[str]:
     """The executed blocks without their comments, which are in the page's language."""
-    blocks = re.findall(r"^```(?:python|console) run\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```(?:python|console) run\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     return [re.sub(r" *#.*", "", block) for block in blocks]
 
 

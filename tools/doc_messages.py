@@ -68,7 +68,7 @@ MESSAGES = (
     Message(
         ("A rule that matches nothing", "规则什么也没匹配到"),
         (
-            "Correct the selector, or delete the rule. A rule that is for several models belongs into a recipe.",
+            "Correct the selector, or delete the rule. A rule that is for several models belongs in a recipe.",
             "改正选择器，或删去这条规则。要供多个模型共用的规则，请放进配方。",
         ),
         lambda: fs.plan(nn.Sequential(nn.Linear(4, 4)), [fs.rule(nn.Conv2d, **_ZEROS), _ALL]),

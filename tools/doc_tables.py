@@ -24,12 +24,22 @@ def schemes_table(language: str) -> str:
         "en": ("scheme", "what it draws", "mean", "std", "source"),
         "zh": ("方案", "取值（英文）", "均值", "标准差", "出处"),
     }[language]
-    return _table(head, [_scheme_row(name, factory) for name, factory in init.SCHEMES.items()])
+    names: dict[Callable[..., Scheme], list[str]] = {}
+    for name, factory in init.SCHEMES.items():
+        names.setdefault(factory, []).append(name)
+    return _table(head, [_scheme_row(factory, same) for factory, same in names.items()])
 
 
-def _scheme_row(name: str, factory: Callable[..., Scheme]) -> tuple[str, ...]:
+def _scheme_row(factory: Callable[..., Scheme], names: Sequence[str]) -> tuple[str, ...]:
+    """One factory, which has more than one name when it has aliases."""
     doc = inspect.getdoc(factory) or ""
-    return (f"`{name}{_options(factory)}`", _formula(doc), *_moments(factory), _source(doc))
+    call = f"`{names[0]}{_options(factory)}`"
+    return (
+        "<br>".join([call, *(f"`{alias}`" for alias in names[1:])]),
+        _formula(doc),
+        *_moments(factory),
+        _source(doc),
+    )
 
 
 def _options(factory: Callable[..., Scheme]) -> str:
@@ -43,7 +53,7 @@ def _formula(doc: str) -> str:
     first, _, rest = doc.partition("\n")
     block = re.match(r"\n((?:    .*\n|\n)+)", f"{rest}\n")
     lines = [re.sub(r" {2,}", "  ", line.strip()) for line in block[1].splitlines()] if block else []
-    return "<br>".join([_markdown(first), *(f"`{line}`" for line in lines if line)])
+    return "<br>".join([_markdown(first), *(f"`{line.replace('`', '')}`" for line in lines if line)])
 
 
 def _moments(factory: Callable[..., Scheme]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ Two marks in a Markdown page are read:
   ``text output`` right after it holds what it printed;
 - in a fenced block ``console run`` each line ``$ firststep ...`` is executed and what it printed stands under it.
 
-A page's blocks run in one empty directory.
+A page's blocks run in one empty directory. What the programs in ``examples`` print stands in ``tests/golden``.
 
     python tools/make_docs.py            # rewrite what has changed
     python tools/make_docs.py --check    # list what is out of date and exit 1
@@ -20,6 +20,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import shlex
 import sys
 import tempfile
@@ -44,6 +45,18 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*/*.md"))]
 
 
+def outputs() -> dict[Path, Callable[[Path], str]]:
+    """Every file that is written, with what makes its text."""
+    golden = {ROOT / "tests" / "golden" / f"{path.stem}.txt": path for path in (ROOT / "examples").glob("*.py")}
+    return {**dict.fromkeys(pages(), render), **{file: lambda file: example(golden[file]) for file in golden}}
+
+
+def example(program: Path) -> str:
+    """What a program prints."""
+    with _workplace():
+        return _printed(lambda: runpy.run_path(str(program), run_name="__main__"))
+
+
 def language(page: Path) -> str:
     """``"zh"`` or ``"en"``."""
     return "zh" if page.parent.name == "zh" or ".zh" in page.name else "en"
@@ -56,7 +69,9 @@ def render(page: Path) -> str:
     )
     namespace: dict[str, object] = {"__name__": "__main__"}
     with _workplace():
-        return BLOCK.sub(lambda match: _console(match) if match["kind"] == "console" else _python(match, namespace), text)
+        return BLOCK.sub(
+            lambda match: _console(match) if match["kind"] == "console" else _python(match, namespace), text
+        )
 
 
 def _python(match: re.Match[str], namespace: dict[str, object]) -> str:
@@ -89,12 +104,13 @@ def _printed(call: Callable[[], object]) -> str:
 
 @contextlib.contextmanager
 def _workplace() -> Iterator[None]:
-    """An empty directory, a terminal of 100 columns without colours; what the process had is put back afterwards."""
+    """An empty directory, 100 columns without colours, torch's seed 0; what the process had is put back afterwards."""
     terminal = {"COLUMNS": "100", "LINES": "50", "NO_COLOR": "1"}
     before, here = {name: os.environ.get(name) for name in terminal}, Path.cwd()
     path, modules = list(sys.path), set(sys.modules)
     os.environ.update(terminal)
     with tempfile.TemporaryDirectory() as directory, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
         os.chdir(directory)
         try:
             yield
@@ -111,19 +127,19 @@ def _workplace() -> Iterator[None]:
                     os.environ[name] = value
 
 
-def main(say: Callable[[str], None] = print) -> int:
+def main() -> int:
     """Rewrite or check every page; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is out of date")
     check = parser.parse_args().check
     stale = 0
-    for page in pages():
-        text = render(page)
-        if text != page.read_text(encoding="utf-8"):
+    for file, make in outputs().items():
+        text = make(file)
+        if not file.exists() or text != file.read_text(encoding="utf-8"):
             stale += 1
-            say(f"{'out of date' if check else 'rewritten'}: {page.relative_to(ROOT)}")
+            print(f"{'out of date' if check else 'rewritten'}: {file.relative_to(ROOT)}")
             if not check:
-                page.write_text(text, encoding="utf-8")
+                file.write_text(text, encoding="utf-8")
     return 1 if check and stale else 0
 
 
