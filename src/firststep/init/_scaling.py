@@ -13,7 +13,7 @@ from ..errors import SchemeError, did_you_mean
 from ._activations import Activation
 from ._elementary import Drawn, normal
 from ._gain import layer_gain
-from ._scheme import Elementwise, at_least, spelled
+from ._scheme import Elementwise, at_least, finite, spelled
 from ._site import MODES, Fans, Mode, Part, Site, need_fans
 from ._truncation import truncation_factor
 
@@ -100,8 +100,9 @@ def variance_scaling(
     _one_of("mode", mode, MODES)
     _one_of("distribution", distribution, DISTRIBUTIONS)
     _one_of("fans", fans, ("layer", "tensor"))
-    at_least("variance_scaling", 0.0, bound=bound)
-    rng.TruncatedNormal(0.0, 1.0, -bound, bound)
+    finite("variance_scaling", bound=bound)
+    if bound <= 0:
+        raise SchemeError(f"variance_scaling(bound={bound!r}): expected a number > 0, in units of std")
     return VarianceScaling(scale, mode, distribution, fans, bound, corrected)
 
 
