@@ -42,12 +42,16 @@ def orthonormal(
     """
     region = rng.Region.whole((rows, columns)) if region is None else region
     compute = torch.float64 if dtype == torch.float64 else torch.float32
-    workplace = "cpu" if torch.device(device).type == "mps" else device
-    normals = torch.empty(region.sizes, dtype=compute, device=workplace)
+    normals = torch.empty(region.sizes, dtype=compute, device=workplace(torch.device(device)))
     rng.fill_(normals, rng.Normal(0.0, 1.0), key, region)
     gaussian = normals.view(rows, columns).double()
     q = haar(gaussian.T).T if rows < columns else haar(gaussian)
     return q.to(compute).to(device)
+
+
+def workplace(device: torch.device) -> torch.device:
+    """Where the float64 products are done: on ``device``, on the CPU for one without float64."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def haar(gaussian: Tensor) -> Tensor:

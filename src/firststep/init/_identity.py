@@ -23,9 +23,10 @@ class Identity(Scheme):
 
     def _check(self, site: Site) -> None:
         if len(site.shape) - site.stacked != 2:
+            besides = f" besides the {site.stacked} stacked" if site.stacked else ""
             raise SchemeError(
-                f"{self} fills matrices, and {site} has {len(site.shape)} dimensions, {site.stacked} of them stacked: "
-                "expected 2 besides those. Use init.dirac() for a convolution"
+                f"{self} fills matrices, and {site} is none: expected 2 dimensions{besides}. "
+                "Use init.dirac() for a convolution"
             )
 
     def _moments(self, site: Site) -> Moments:
@@ -86,8 +87,8 @@ class Dirac(Scheme):
     def _check(self, site: Site) -> None:
         if not 3 <= len(site.shape) <= 5:
             raise SchemeError(
-                f"{self} fills kernels of shape (out, in, k...), and {site} has {len(site.shape)} dimensions: "
-                "expected 3, 4 or 5. Use init.eye() for a matrix"
+                f"{self} fills kernels (out, in, k...), and {site} is none: expected 3, 4 or 5 dimensions. "
+                "Use init.eye() for a matrix"
             )
         if site.shape[0] % self._groups(site):
             raise SchemeError(

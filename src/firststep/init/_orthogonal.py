@@ -38,11 +38,11 @@ class Haar(Scheme):
         _need_floating(self, dtype)
 
     def _check(self, site: Site) -> None:
-        dimensions = len(site.shape) - site.stacked
-        if dimensions < 2:
+        if len(site.shape) - site.stacked < 2:
+            besides = f" besides the {site.stacked} stacked" if site.stacked else ""
             raise SchemeError(
-                f"{self} fills matrices, and {site} has {len(site.shape)} dimensions, {site.stacked} of them stacked: "
-                "expected at least 2 besides those. Use init.zeros() or init.normal(std=...) here"
+                f"{self} fills matrices, and {site} is none: expected at least 2 dimensions{besides}. "
+                "Use init.zeros() or init.normal(std=...) here"
             )
         for part in self._read(site).parts:
             self._scale(part, site)
@@ -210,14 +210,15 @@ class DeltaOrthogonal(Scheme):
     def _check(self, site: Site) -> None:
         if not 3 <= len(site.shape) <= 5:
             raise SchemeError(
-                f"{self} fills kernels of shape (out, in, k...), and {site} has {len(site.shape)} dimensions: "
-                "expected 3, 4 or 5. Use init.orthogonal() for a matrix"
+                f"{self} fills kernels (out, in, k...), and {site} is none: expected 3, 4 or 5 dimensions. "
+                "Use init.orthogonal() for a matrix"
             )
         rows, columns = self._group_shape(site)
         if rows < columns:
+            each = f" in each of {site.groups} groups" if site.groups > 1 else ""
             raise SchemeError(
-                f"{self} needs no more inputs than outputs, and {site} has {columns} inputs and {rows} outputs "
-                f"in each of its {site.groups} groups. Use init.orthogonal() here"
+                f"{self} on {site}: expected no more inputs than outputs, given {columns} inputs and {rows} outputs"
+                f"{each}. Use init.orthogonal() here"
             )
 
     def _group_shape(self, site: Site) -> tuple[int, int]:

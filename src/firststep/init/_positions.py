@@ -47,8 +47,7 @@ class PositionTable(Scheme):
     def _check(self, site: Site) -> None:
         if len(site.shape) < 2:
             raise SchemeError(
-                f"{self} fills tables [..., positions, channels], and {site} has {len(site.shape)} dimensions: "
-                "expected at least 2"
+                f"{self} fills tables (..., positions, channels), and {site} is none: expected at least 2 dimensions"
             )
         if site.shape[-2] > LARGEST:
             raise SchemeError(f"{self} on {site}: expected at most {LARGEST} positions, given {site.shape[-2]}")

@@ -34,8 +34,7 @@ class Sparse(Scheme):
     def _check(self, site: Site) -> None:
         if len(site.shape) != 2:
             raise SchemeError(
-                f"{self} fills matrices, and {site} has {len(site.shape)} dimensions: expected 2. "
-                "Use init.normal(std=...) here"
+                f"{self} fills matrices, and {site} is none: expected 2 dimensions. Use init.normal(std=...) here"
             )
 
     def _moments(self, site: Site) -> Moments:

@@ -32,7 +32,7 @@ class S4dReal(Scheme):
 
     def _check(self, site: Site) -> None:
         if not site.shape:
-            raise SchemeError(f"{self} fills [..., N], and {site} has no dimension: expected at least 1")
+            raise SchemeError(f"{self} on {site}: expected at least 1 dimension")
 
     def _moments(self, site: Site) -> Moments:
         return _moments_of([log(n + 1) for n in range(site.shape[-1])])
