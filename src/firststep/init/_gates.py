@@ -12,7 +12,7 @@ from torch import Tensor
 from .. import rng
 from ..errors import SchemeError
 from ._moments import Moments, constant_moments
-from ._scheme import Draw, Elementwise, finite, pieces, spelled
+from ._scheme import Draw, Elementwise, Transformed, finite, pieces, spelled
 from ._site import Part, Site
 from ._transformed import mapped_moments, widened
 
@@ -71,7 +71,7 @@ def gate_bias(
 
 
 @dataclass(frozen=True, repr=False)
-class ChronoBias(Elementwise):
+class ChronoBias(Transformed):
     """Forget gates that remember over a log-uniform range of times, input gates that mirror them."""
 
     formula: ClassVar[str] = "b_forget = log U(1, t_max - 1), b_input = -b_forget, b_cell = b_output = 0"

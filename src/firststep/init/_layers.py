@@ -26,7 +26,7 @@ def site_of(module: nn.Module, local_name: str, *, name: str = "", shape: Shape 
     says otherwise.
 
         Linear, Conv, ConvTranspose    fans of the layer, with groups and stride; the bias has them too
-        Bilinear                       fan_in = in1 * in2, fan_out = out
+        Bilinear                       fan_in = in1 * in2, fan_out = out * in2, the fan_out of its first input
         Embedding, EmbeddingBag        fan_in = dim, fan_out = num_embeddings, as in an output layer tied to it
         MultiheadAttention             q, k and v are parts with fans of their own
         RNN, LSTM, GRU and cells       each gate is a part; ``bias_hh`` is a second bias
@@ -86,8 +86,7 @@ def _bilinear(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     weight = (module.out_features, module.in1_features, module.in2_features)
     if local_name not in ("weight", "bias"):
         return None
-    layer = Fans(module.in1_features * module.in2_features, module.out_features)
-    site = _simple(shape, layer, "weight" if local_name == "weight" else "bias", weight)
+    site = _simple(shape, fans(weight), "weight" if local_name == "weight" else "bias", weight)
     return replace(site, torch_fan=module.in1_features)
 
 

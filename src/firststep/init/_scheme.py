@@ -179,32 +179,19 @@ class Scheme(ABC):
 class Elementwise(Scheme):
     """A scheme whose elements are independent draws of one law per part."""
 
-    purpose: ClassVar[str] = ""
-
     @abstractmethod
     def law(self, part: Part, site: Site) -> rng.Law:
         """The law of the elements of ``part``."""
 
     def part_moments(self, part: Part, site: Site) -> Moments:
-        """The moments of ``law(part, site)``; a subclass with a ``transform`` says what they are after it."""
+        """The moments of the values of ``part``."""
         return law_moments(self.law(part, site))
-
-    def transform(self, values: Tensor) -> Tensor:
-        """Maps drawn values to the scheme's; the identity unless a subclass says otherwise."""
-        return values
-
-    @property
-    def _transforms(self) -> bool:
-        return type(self).transform is not Elementwise.transform
 
     def _check(self, site: Site) -> None:
         for part in parts_of(site):
             self.law(part, site)
 
     def _check_dtype(self, site: Site, dtype: torch.dtype) -> None:
-        super()._check_dtype(site, dtype)
-        if self._transforms:
-            return
         for part in parts_of(site):
             try:
                 rng.support(self.law(part, site), dtype)
@@ -216,10 +203,26 @@ class Elementwise(Scheme):
         return Moments.mixture([p.size for p in parts], [self.part_moments(p, site) for p in parts])
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
-        key = draw.key(self.purpose)
-        transform = self.transform if self._transforms else None
         for part, piece, box in pieces(tensor, site, region):
-            rng.fill_(piece, self.law(part, site), key, box, transform=transform)
+            rng.fill_(piece, self.law(part, site), draw.key(), box)
+
+
+class Transformed(Elementwise):
+    """A scheme whose elements are a function of independent draws; :meth:`part_moments` is of the function's values."""
+
+    @abstractmethod
+    def part_moments(self, part: Part, site: Site) -> Moments: ...
+
+    @abstractmethod
+    def transform(self, values: Tensor) -> Tensor:
+        """Maps drawn values, of any shape, to the scheme's."""
+
+    def _check_dtype(self, site: Site, dtype: torch.dtype) -> None:
+        Scheme._check_dtype(self, site, dtype)  # the law's own reach is not the values'
+
+    def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
+        for part, piece, box in pieces(tensor, site, region):
+            rng.fill_(piece, self.law(part, site), draw.key(), box, transform=self.transform)
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,7 +14,7 @@ from .. import rng
 from ..errors import SchemeError
 from ._moments import Moments, constant_moments
 from ._quadrature import integrate
-from ._scheme import Elementwise, at_least, finite, spelled
+from ._scheme import Transformed, at_least, finite, spelled
 from ._site import Part, Site
 
 _PANELS = 64
@@ -48,7 +48,7 @@ def mapped_moments(
 
 
 @dataclass(frozen=True, repr=False)
-class LogUniform(Elementwise):
+class LogUniform(Transformed):
     """exp(U(log low, log high))."""
 
     formula: ClassVar[str] = "log w ~ U(log low, log high)"
@@ -84,7 +84,7 @@ def log_uniform(low: float, high: float) -> LogUniform:
 
 
 @dataclass(frozen=True, repr=False)
-class InverseSoftplus(Elementwise):
+class InverseSoftplus(Transformed):
     """The bias whose softplus is a log-uniform time step."""
 
     formula: ClassVar[str] = "softplus(b) = max(dt, floor), log dt ~ U(log dt_min, log dt_max)"
