@@ -1,1 +1,23 @@
 """firststep: everything you decide before the first optimizer step."""
+
+from importlib.metadata import version as _version
+
+from . import init as init
+from . import recipes as recipes
+from ._api import initialize as initialize
+from ._api import plan as plan
+from .errors import ApplyError as ApplyError
+from .errors import FirststepError as FirststepError
+from .errors import PlanError as PlanError
+from .errors import RuleError as RuleError
+from .errors import SchemeError as SchemeError
+from .planning import Plan as Plan
+from .planning import Report as Report
+from .planning import Rule as Rule
+from .planning import keep as keep
+from .planning import load_rules as load_rules
+from .planning import rule as rule
+from .planning import save_rules as save_rules
+from .planning import select as select
+
+__version__ = _version("firststep")

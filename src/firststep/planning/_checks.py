@@ -52,14 +52,14 @@ def memory_problems(slots: Sequence[Slot], written: set[Slot]) -> list[str]:
     return problems
 
 
-def dtype_problem(slot: Slot, scheme: Scheme, variance: float, mean: float) -> str | None:
-    """A parameter that cannot hold the scheme's numbers: integers take whole constants only."""
-    if slot.writer.dtype.is_floating_point or (variance == 0 and float(mean).is_integer()):
+def dtype_problem(slot: Slot, scheme: Scheme) -> str | None:
+    """A parameter whose numbers no scheme makes."""
+    if slot.writer.dtype.is_floating_point:
         return None
     dtype = str(slot.writer.dtype).removeprefix("torch.")
     return (
-        f"{slot.name!r} holds {dtype}, which cannot hold the values of {scheme!r}. "
-        "Expected init.zeros(), init.ones() or a whole init.constant(...), or fs.keep"
+        f"{slot.name!r} holds {dtype}, and {scheme!r} makes real floating-point numbers. "
+        "Give it fs.keep, and fill it yourself"
     )
 
 

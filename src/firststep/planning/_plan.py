@@ -120,6 +120,7 @@ def plan(model: nn.Module, rules: Recipe | Rule | Iterable[Rule | Recipe], *, st
 
 NO_RULE = "no rule"
 FROZEN = "frozen (requires_grad=False)"
+IMPOSSIBLE = "impossible"
 
 
 class _Flows:
@@ -184,15 +185,16 @@ class _Survey:
         )
 
     def _set(self, slot: Slot, found: Match, scheme: Scheme) -> _Done:
+        problem = checks.dtype_problem(slot, scheme)
+        if problem:
+            self.problems.append(problem)
+            return _Done(kept=IMPOSSIBLE)
         try:
             site = self._site(slot, found, scheme)
             expected = self._expected(scheme, site, slot.writer.dtype)
         except SchemeError as error:
             self.problems.append(f"{slot.name!r} (shape {slot.writer.shape}, by {found.rule}): {error}")
-            return _Done(kept="impossible")
-        problem = checks.dtype_problem(slot, scheme, expected.variance, expected.mean)
-        if problem:
-            self.problems.append(problem)
+            return _Done(kept=IMPOSSIBLE)
         return _Done(scheme, site, expected)
 
     def _site(self, slot: Slot, found: Match, scheme: Scheme) -> Site:
@@ -208,8 +210,7 @@ class _Survey:
     def _expected(self, scheme: Scheme, site: Site, dtype: torch.dtype) -> Moments:
         key = (id(scheme), site, dtype)
         if key not in self._known:
-            if dtype.is_floating_point:
-                scheme.check(site, dtype)
+            scheme.check(site, dtype)
             self._known[key] = scheme.expected(site)
         return self._known[key]
 

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column("parameter"),
-    Column("before\nmean / std", numeric=True),
+    Column("before\nmean / std", numeric=True, optional=True),
     Column("after\nmean / std", numeric=True),
     Column("expected\nmean / std", numeric=True),
-    Column("deviation\nmean / 2nd moment", numeric=True),
-    Column(""),
+    Column("deviation\nmean / 2nd", numeric=True),
 )
 
 _LEGEND = (
@@ -71,8 +70,7 @@ def _cell(group: Sequence[ReportRow]) -> list[str]:
         _pooled([one.before for one in group if one.before]),
         _pooled([one.after for one in group if one.after]),
         f"{number(expected.mean)} / {number(expected.std)}" if expected else "",
-        _worst(group),
-        "OFF" if group[0].is_off else "",
+        _worst(group) + (" OFF" if group[0].is_off else ""),
     ]
 
 

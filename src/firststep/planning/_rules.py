@@ -138,7 +138,8 @@ def _not_a_scheme(key: str, value: Any) -> str:
     if value is None:
         return f"{key}=None): expected a scheme. Write {key}=fs.keep to leave it as it is"
     name = getattr(value, "__name__", value if isinstance(value, str) else "")
-    factory = init.SCHEMES.get(name.rstrip("_"))
+    # torch's truncated normal has absolute bounds, and another name here.
+    factory = init.SCHEMES.get({"trunc_normal_": "trunc_normal_torch"}.get(name, name.rstrip("_")))
     if factory is None:
         return f"{key}={value!r}): expected a scheme such as init.xavier_normal(), or fs.keep"
     given = repr(value) if isinstance(value, str) else f"<{name}>"

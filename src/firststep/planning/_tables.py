@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from io import StringIO
 from typing import TypeVar
-
-from rich.box import Box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ._names import pattern, template
 
 T = TypeVar("T")
 
-DEFAULT_WIDTH, LEAST_WIDTH = 100, 40
+DEFAULT_WIDTH, LEAST_WIDTH = 100, 50
 
-_RULED = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
+_GAP, _INDENT, _LEAST_COLUMN, _NAME_COMES_FIRST = "  ", "  ", 12, 10
+
+_JOINT = re.compile(r"[\s_,(/]+|(?<!\d)\.|\.(?!\d)|[a-z](?=[A-Z])")
+"""After which a name or a call may be broken; the point of a number is none."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's title (lines of a header are broken by newlines), and whether it holds numbers."""
+    """A column.
+
+    Args:
+        title: its header; may have several lines.
+        numeric: whether it is aligned to the right, and never broken.
+        optional: whether it is left out where the table would not fit, the last one first.
+    """
 
     title: str
     numeric: bool = False
+    optional: bool = False
 
 
 def text_width(width: int | None) -> int:
@@ -38,15 +43,65 @@ def text_width(width: int | None) -> int:
 
 
 def text_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int) -> str:
-    """The table as text; long cells go on in the next line, nothing is cut off."""
-    table = Table(box=_RULED, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(Text(column.title), justify="right" if column.numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    out = StringIO()
-    Console(file=out, width=width, color_system=None, legacy_windows=False).print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    """The table as text; a cell too long for its column goes on in the next line, nothing is cut off."""
+    cells = [[column.title.split("\n") for column in columns], *([[cell] for cell in row] for row in rows)]
+    columns, cells = _fitting(columns, cells, width)
+    widths = _widths(columns, cells, width)
+    wrapped = [
+        [[piece for text in cell for piece in _wrapped(text, room)] for cell, room in zip(row, widths, strict=True)]
+        for row in cells
+    ]
+    head = _lines(columns, widths, [[""] * (max(map(len, wrapped[0])) - len(cell)) + cell for cell in wrapped[0]])
+    body = [line for row in wrapped[1:] for line in _lines(columns, widths, row)]
+    return "\n".join([*head, "-" * len(max(head, key=len)), *body])
+
+
+def _lines(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Sequence[str]]) -> list[str]:
+    """A row of wrapped cells as lines of text, cells aligned at the top."""
+    height = max(map(len, row))
+    full = [[*cell, *[""] * (height - len(cell))] for cell in row]
+    return [
+        _GAP.join(
+            piece.rjust(room) if column.numeric else piece.ljust(room)
+            for column, room, piece in zip(columns, widths, pieces, strict=True)
+        ).rstrip()
+        for pieces in zip(*full, strict=True)
+    ]
+
+
+def _fitting(
+    columns: Sequence[Column], cells: Sequence[Sequence[Sequence[str]]], width: int
+) -> tuple[Sequence[Column], Sequence[Sequence[Sequence[str]]]]:
+    """The table without the optional columns there is no room for."""
+    spare = [i for i, column in enumerate(columns) if column.optional]
+    if not spare or sum(_widths(columns, cells, width)) + len(_GAP) * (len(columns) - 1) <= width:
+        return columns, cells
+    kept = [i for i in range(len(columns)) if i != spare[-1]]
+    return _fitting([columns[i] for i in kept], [[row[i] for i in kept] for row in cells], width)
+
+
+def _widths(columns: Sequence[Column], cells: Sequence[Sequence[Sequence[str]]], width: int) -> list[int]:
+    """Every column as wide as its longest text; when that is too much, the widest of words give way."""
+    widths = [max(len(text) for row in cells for text in row[i]) for i in range(len(columns))]
+    excess = sum(widths) + len(_GAP) * (len(columns) - 1) - width
+    for _ in range(excess):
+        textual = [i for i, column in enumerate(columns) if not column.numeric]
+        widest = max(textual, key=lambda i: widths[i] - (_NAME_COMES_FIRST if i == 0 else 0))
+        if widths[widest] <= _LEAST_COLUMN:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """``text`` in pieces of at most ``room``, broken where a name or a call has a joint; later pieces are indented."""
+    pieces = []
+    while len(text) > room:
+        cuts = [found.end() for found in _JOINT.finditer(text, len(_INDENT) + 1, room + 1) if found.end() <= room]
+        cut = cuts[-1] if cuts else room
+        pieces.append(text[:cut].rstrip())
+        text = _INDENT + text[cut:].lstrip()
+    return [*pieces, text]
 
 
 def html_table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:

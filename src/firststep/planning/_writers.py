@@ -39,38 +39,33 @@ class Staged:
     note: str = ""
 
 
-class Writer(ABC):
-    """How one parameter is read and written."""
+class Writer:
+    """How one parameter is read and written.
 
-    kind: str = ""
-    """What stands in between, in words; empty for a plain parameter."""
+    Args:
+        tensors: the leaf tensors that hold the parameter.
+        shape, dtype: of the parameter as its layer sees it.
+        kind: what stands in between, in words; empty for a plain parameter.
+    """
 
-    tensors: tuple[Tensor, ...]
-    """The leaf tensors that hold the parameter."""
-
-    shape: tuple[int, ...]
-    dtype: torch.dtype
+    def __init__(self, tensors: tuple[Tensor, ...], shape: torch.Size, dtype: torch.dtype, kind: str = "") -> None:
+        self.tensors, self.shape, self.dtype, self.kind = tensors, tuple(shape), dtype, kind
+        self.requires_grad = any(tensor.requires_grad for tensor in tensors)
 
     @property
     def device(self) -> torch.device:
         """Where the parameter lives."""
         return self.tensors[0].device
 
-    @property
-    def requires_grad(self) -> bool:
-        """Whether it is trained."""
-        return any(tensor.requires_grad for tensor in self.tensors)
-
 
 class Plain(Writer):
     """A parameter that is its own tensor."""
 
     def __init__(self, parameter: Tensor) -> None:
-        self.tensors = (parameter,)
-        self.shape, self.dtype = tuple(parameter.shape), parameter.dtype
+        super().__init__((parameter,), parameter.shape, parameter.dtype)
 
 
-class Through(Writer):
+class Through(Writer, ABC):
     """A parameter that the layer sees through a function of other tensors."""
 
     @abstractmethod
@@ -95,38 +90,36 @@ class Parametrized(Through):
 
     def __init__(self, parametrizations: ParametrizationList) -> None:
         self._list = parametrizations
-        self.tensors = tuple(_originals(parametrizations))
-        self.kind = ", ".join(_kind(one) for one in parametrizations)
         seen = _seen(parametrizations)
-        self.shape, self.dtype = tuple(seen.shape), seen.dtype
+        kind = ", ".join(_kind(one) for one in parametrizations)
+        super().__init__(tuple(_originals(parametrizations)), seen.shape, seen.dtype, kind)
 
     def effect(self) -> Tensor:
         """What the layer sees now."""
-        return _copied(self._list, _as_clone).eval()()
+        with _own_randomness(0, self.device):
+            return _copied(self._list, _as_clone).eval()()
 
     def stage(self, value: Tensor, name: str, seed: int) -> Staged:
         """Through ``right_inverse`` and forward again, on a copy."""
-        draft = _copied(self._list, _as_clone).eval()
-        before = draft()
-        try:
-            # right_inverse may draw: torch's orthogonal completes a basis. What it draws must follow from the seed.
-            with _own_randomness(seed, value.device):
+        # A parametrization may draw: torch's orthogonal completes a basis. What it draws must follow from the seed.
+        with _own_randomness(seed, self.device):
+            draft = _copied(self._list, _as_clone).eval()
+            before = draft()
+            try:
                 draft.right_inverse(value.clone())
-            effect = draft()
-        except Exception as error:
-            raise ApplyError(
-                f"{name!r} cannot be written through its {self.kind} parametrization: {error}. "
-                "Keep it with fs.keep, or initialize before the parametrization is registered"
-            ) from error
-        stored = list(_originals(draft))
-        note = ""
-        if not same(effect, value):
-            if len(stored) > 1 or not same(stored[0], value):
-                raise _no_effect(name, self.kind)
-            effect = _settled(draft.train())
-            draft.eval()
-            note = _scaled(effect, value, name, self.kind)
-            before = self.tensors[0].detach()
+                effect = draft()
+            except Exception as error:
+                raise ApplyError(
+                    f"{name!r} cannot be written through its {self.kind} parametrization: {error}. "
+                    "Keep it with fs.keep, or initialize before the parametrization is registered"
+                ) from error
+            stored, note = list(_originals(draft)), ""
+            if not same(effect, value):
+                if len(stored) > 1 or not same(stored[0], value):
+                    raise _no_effect(name, self.kind)
+                effect = _settled(draft.train())
+                note = _scaled(effect, value, name, self.kind)
+                before = self.tensors[0].detach()
         writes = [*zip(self.tensors, stored, strict=True), *zip(self._list.buffers(), draft.buffers(), strict=True)]
         if any(target.shape != new.shape for target, new in writes):
             raise ApplyError(f"{name!r} cannot be written in place: its {self.kind} parametrization changes shape")
@@ -136,12 +129,10 @@ class Parametrized(Through):
 class WeightNormed(Through):
     """A weight under the older ``torch.nn.utils.weight_norm``: w = g v / |v|."""
 
-    kind = "weight_norm"
-
     def __init__(self, module: nn.Module, hook: WeightNorm) -> None:
         self._module, self._hook = module, hook
-        self.tensors = (getattr(module, f"{hook.name}_g"), getattr(module, f"{hook.name}_v"))
-        self.shape, self.dtype = tuple(self.tensors[1].shape), self.tensors[1].dtype
+        g, v = getattr(module, f"{hook.name}_g"), getattr(module, f"{hook.name}_v")
+        super().__init__((g, v), v.shape, v.dtype, "weight_norm")
 
     def effect(self) -> Tensor:
         """What the next forward will compute."""
@@ -166,13 +157,11 @@ class WeightNormed(Through):
 class SpectralNormed(Through):
     """A weight under the older ``torch.nn.utils.spectral_norm``: w = v / sigma_max(v)."""
 
-    kind = "spectral_norm"
-
     def __init__(self, module: nn.Module, hook: SpectralNorm) -> None:
         self._module, self._hook = module, hook
         self._names = tuple(f"{hook.name}_{part}" for part in ("orig", "u", "v"))
-        self.tensors = (getattr(module, self._names[0]),)
-        self.shape, self.dtype = tuple(self.tensors[0].shape), self.tensors[0].dtype
+        stored = getattr(module, self._names[0])
+        super().__init__((stored,), stored.shape, stored.dtype, "spectral_norm")
 
     def effect(self) -> Tensor:
         """What the next forward in evaluation mode will compute."""

@@ -1,0 +1,51 @@
+"""What torch's own layers start from, type by type: every ``reset_parameters`` of ``torch.nn`` as a rule."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+
+from .. import init
+from ..planning import Recipe, rule
+
+
+def torch_defaults() -> Recipe:
+    """Every layer as ``torch.nn`` constructs it; what a layer starts from does not depend on the model around it.
+
+    Fans are torch's, read off the bare shape: for a transposed convolution and a packed ``in_proj_weight`` that is not
+    the layer's true fan, and this recipe keeps it so. ``nn.Transformer`` goes over all its matrices a second time with
+    ``xavier_uniform_``; that pass of one model is not in the table.
+
+    Source: ``reset_parameters`` and ``_reset_parameters`` in ``torch/nn/modules``: linear.py, conv.py, sparse.py,
+    batchnorm.py, normalization.py, rnn.py, activation.py.
+    """
+    xavier_uniform, xavier_normal = init.xavier_uniform(fans="tensor"), init.xavier_normal(fans="tensor")
+    default, recurrent = init.torch_default(), init.torch_default_rnn()
+    norms = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+    return Recipe(
+        name="torch",
+        summary="what torch's own layers start from",
+        source="reset_parameters in torch/nn/modules of torch 2.13",
+        rules=(
+            # The output projection of attention: MultiheadAttention sets its bias to zero.
+            rule(NonDynamicallyQuantizableLinear, name="attention output", weight=default, bias=init.zeros()),
+            rule((nn.Linear, nn.Bilinear, _ConvNd), name="linear and conv", weight=default, bias=default),
+            rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
+            rule(norms, name="norm", weight=init.ones(), bias=init.zeros()),
+            rule((nn.RNNBase, nn.RNNCellBase), name="recurrent", **{"*": recurrent}),
+            rule(
+                nn.MultiheadAttention,
+                name="attention",
+                in_proj_weight=xavier_uniform,
+                q_proj_weight=xavier_uniform,
+                k_proj_weight=xavier_uniform,
+                v_proj_weight=xavier_uniform,
+                in_proj_bias=init.zeros(),
+                bias_k=xavier_normal,
+                bias_v=xavier_normal,
+            ),
+            rule(nn.PReLU, weight=init.constant(0.25)),
+        ),
+    )

@@ -1,0 +1,130 @@
+"""The public face: every form that rules may have, and what a user can import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import firststep as fs
+from firststep import init
+
+RULE = fs.rule(nn.Linear, weight=init.normal(std=0.1), bias=init.zeros())
+
+
+def values(rules: object, seed: int = 0) -> list[torch.Tensor]:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
+    fs.initialize(model, rules, seed)  # type: ignore[arg-type]
+    return [p.detach() for p in model.parameters()]
+
+
+def test_rules_in_every_form(tmp_path: Path) -> None:
+    for name in ("rules.yaml", "rules.json"):
+        fs.save_rules(RULE, tmp_path / name)
+    expected = values([RULE])
+    forms = (
+        RULE,
+        (RULE,),
+        iter([RULE]),
+        fs.recipes.get("tutorial"),
+        "tutorial",
+        [fs.rule("0", weight=init.normal(std=0.1)), "tutorial"],
+        tmp_path / "rules.yaml",
+        str(tmp_path / "rules.json"),
+        [tmp_path / "rules.yaml"],
+    )
+    for rules in forms:
+        for a, b in zip(expected, values(rules), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_initialize_is_plan_and_apply() -> None:
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    report = fs.initialize(first, "torch", 5)
+    again = fs.plan(second, "torch").apply(seed=5)
+
+    assert torch.equal(first.weight, second.weight)
+    assert not report.diff(again)
+    assert report.seed == again.seed == 5
+
+
+def test_the_default_recipe_is_the_default() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+
+    assert not fs.plan(model).diff(fs.plan(model, "default"))
+    assert fs.initialize(model, seed=0).ok
+
+
+def test_strict_is_handed_on() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Conv1d(1, 1, 1))
+
+    with pytest.raises(fs.PlanError):
+        fs.plan(model, RULE)
+    assert fs.plan(model, RULE, strict=False).rows[-1].kept == "no rule"
+    with pytest.raises(fs.PlanError):
+        fs.initialize(model, RULE)
+    assert fs.initialize(model, RULE, strict=False).ok
+
+
+def test_generator_and_progress_are_handed_on() -> None:
+    told: list[str] = []
+    one, two = (
+        fs.initialize(
+            nn.Linear(2, 2),
+            RULE,
+            generator=torch.Generator().manual_seed(1),
+            progress=lambda done, total, name: told.append(name),
+        )
+        for _ in range(2)
+    )
+
+    assert one.seed == two.seed
+    assert told == ["weight", "bias"] * 2
+
+
+def test_an_unknown_name_has_a_suggestion() -> None:
+    with pytest.raises(fs.RuleError, match=r"Did you mean 'default'\?"):
+        fs.plan(nn.Linear(2, 2), "defualt")
+
+
+@pytest.mark.parametrize("rules", [[3], [nn.Linear]])
+def test_what_is_no_rule(rules: list[object]) -> None:
+    with pytest.raises(fs.RuleError, match="among the rules: expected"):
+        fs.plan(nn.Linear(2, 2), rules)  # type: ignore[arg-type]
+
+
+def test_one_except_catches_every_error() -> None:
+    for error in (fs.SchemeError, fs.RuleError, fs.PlanError, fs.ApplyError):
+        assert issubclass(error, fs.FirststepError)
+        assert issubclass(error, ValueError)
+
+
+def test_the_public_face() -> None:
+    public = {name for name in vars(fs) if not name.startswith("_")}
+    modules = {"errors", "graph", "planning", "rng", "reporting", "tour", "cli"}
+
+    assert public - modules == {
+        *("init", "recipes", "plan", "initialize", "rule", "keep", "select", "load_rules", "save_rules"),
+        *("Plan", "Report", "Rule", "FirststepError", "SchemeError", "RuleError", "PlanError", "ApplyError"),
+    }
+    assert fs.__version__
+
+
+def test_a_gpt2_sized_model_is_planned_at_once() -> None:
+    import time
+
+    class Block(nn.Module):
+        def __init__(self, d: int) -> None:
+            super().__init__()
+            self.ln1, self.ln2 = nn.LayerNorm(d), nn.LayerNorm(d)
+            self.attn, self.fc, self.proj = nn.MultiheadAttention(d, 12), nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Embedding(50257, 768), *(Block(768) for _ in range(12)), nn.Linear(768, 50257))
+    fs.plan(model, "torch")
+    started = time.perf_counter()
+    fs.plan(model, "torch")
+
+    assert time.perf_counter() - started < 1.5  # 0.05 s on an idle core; room for a busy machine
