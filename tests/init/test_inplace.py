@@ -287,7 +287,8 @@ BAD: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "kaiming mode": (
         lambda i: i.kaiming_uniform_(torch.zeros(3, 3), mode="fan"),
-        "variance_scaling(mode='fan'): expected one of 'fan_in', 'fan_out', 'fan_avg', 'fan_geo_avg'. Did you mean 'fan_in'?",
+        "variance_scaling(mode='fan'): expected one of 'fan_in', 'fan_out', 'fan_avg', 'fan_geo_avg'. "
+        "Did you mean 'fan_in'?",
     ),
     "kaiming slope": (
         lambda i: i.kaiming_uniform_(torch.zeros(3, 3), a=True),
