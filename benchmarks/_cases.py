@@ -92,6 +92,6 @@ CASES = (
     Case("normal_ f32, 16M elements", _fill("normal_")),
     Case("trunc_normal_ f32, +-2 std, 16M elements", _fill("trunc_normal_")),
     Case("normal_ bf16, 16M elements", _fill("normal_", torch.bfloat16)),
-    Case("normal_, 5,000 tensors of 1,000", _small),
-    Case("GPT-2 124M shape, plan and apply", _model, turns=3),
+    Case("normal_, 5,000 tensors of 1,000", _small, turns=2),
+    Case("GPT-2 124M shape, plan and apply", _model, turns=2),
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from _cases import CASES, Case
-from _memory import WHAT, peak_share
+from _memory import STATUS, WHAT, peak_share
 from _timing import Timing, interleaved
 
 import firststep as fs
@@ -36,17 +36,20 @@ def main() -> int:
 
     results = {"machine": machine(), "timings": [], "memory": {}}
     print(", ".join(f"{key} {value}" for key, value in results["machine"].items()))
+    if args.quick:
+        print("quick: 1/16 of the elements that the lines name")
     print(ROW.format("", "firststep", "torch", "ratio"))
     for case in CASES:
         timing = measure(case, quick=args.quick)
         results["timings"].append({"case": case.name, **asdict(timing), "ratio": timing.ratio})
         print(ROW.format(case.name, f"{timing.ours:.4f} s", f"{timing.torch:.4f} s", f"{timing.ratio:.2f}"), flush=True)
 
-    print("\npeak memory beside what is filled, as a share of its size")
-    for what in WHAT:
-        share = peak_share(what, elements=2**22 if args.quick else 2**26)
-        results["memory"][what] = share
-        print(f"{what:<44} {share:>10.3f}")
+    if STATUS.exists():
+        print("\npeak memory beside what is filled, as a share of its size")
+        for what in WHAT:
+            share = peak_share(what, elements=2**22 if args.quick else 2**26)
+            results["memory"][what] = share
+            print(f"{what:<44} {share:>10.3f}")
 
     if args.json is not None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
