@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 
+from firststep import init
 from firststep.init import Moments
-from firststep.planning import THRESHOLD, measure
+from firststep.planning import THRESHOLD, measure, plan, rule
 from firststep.planning._measure import CHUNK, Deviation, Measured, deviation
 
 
@@ -151,3 +153,12 @@ def test_sound_samples_do_not_alarm() -> None:
     )
 
     assert 3.3 < worst < THRESHOLD
+
+
+def test_repeated_values_count_once() -> None:
+    """ICNR repeats each kernel 16 times: were they counted as independent, every other start would look off."""
+    model = nn.Conv2d(4, 1024, 1, bias=False)
+    done = plan(model, rule(nn.Conv2d, weight=init.icnr(init.kaiming_normal(), scale=4)))
+
+    assert all(done.apply(seed).ok for seed in range(40))
+    assert deviation(sample(0.3, 1.0), Moments(0.1, 4.0, copies=16), F32).mean == pytest.approx(0.25, rel=1e-5)

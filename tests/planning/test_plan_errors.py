@@ -195,6 +195,15 @@ def test_the_transposed_share_memory_too() -> None:
     assert message.startswith("'a' (shape (2, 3)) and 'b' (shape (3, 2)) share memory")
 
 
+def test_memory_shared_by_other_dtypes() -> None:
+    model = nn.Module()
+    model.a = nn.Parameter(torch.zeros(4))
+    model.b = nn.Parameter(model.a.detach().view(torch.float16))
+
+    (message,) = problems(model, rule("", **{"*": ZEROS}))
+    assert message.startswith("'a' (shape (4,)) and 'b' (shape (8,)) share memory")
+
+
 def test_columns_of_one_matrix_share_nothing() -> None:
     model = nn.Module()
     memory = torch.zeros(4, 6)

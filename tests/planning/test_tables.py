@@ -179,9 +179,11 @@ def test_the_short_forms() -> None:
 
 def test_the_terminals_width_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     done = plan(net(), TUTORIAL)
+    report = done.apply(0)
     for width in (70, 120):
         monkeypatch.setenv("COLUMNS", str(width))
         assert str(done) == done.table(width)
+        assert str(report) == report.table(width)
     monkeypatch.setenv("COLUMNS", "5")
     assert text_width(None) == 50
     monkeypatch.delenv("COLUMNS")

@@ -42,7 +42,8 @@ class Icnr(Scheme):
         return replace(site, shape=shape, parts=parts, tensor_fans=_divided(site.tensor_fans, copies), zero_rows=())
 
     def _moments(self, site: Site) -> Moments:
-        return self.inner.expected(self._base(site))
+        drawn = self.inner.expected(self._base(site))
+        return replace(drawn, copies=drawn.copies * self.scale**2)
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         base, copies = self._base(site), self.scale**2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import rng
 from ._truncation import truncated_moments
@@ -19,6 +19,7 @@ class Moments:
         low, high: support; no value lies outside.
         kurtosis: fourth central moment over the squared variance (3 for a normal, 1.8 for a uniform); 1 says that the
             second moment is not random at all, as for a constant or an orthogonal matrix.
+        copies: how often each independent value stands: a sample of n elements says as much as n / copies would.
     """
 
     mean: float
@@ -26,6 +27,7 @@ class Moments:
     low: float = -math.inf
     high: float = math.inf
     kurtosis: float = 3.0
+    copies: int = field(default=1, repr=False)
 
     @property
     def std(self) -> float:
@@ -54,7 +56,8 @@ class Moments:
             for w, m in pairs
         )
         kurtosis = fourth / total / variance**2 if variance > 0 else 1.0
-        return Moments(mean, variance, min(m.low for _, m in pairs), max(m.high for _, m in pairs), kurtosis)
+        low, high = min(m.low for _, m in pairs), max(m.high for _, m in pairs)
+        return Moments(mean, variance, low, high, kurtosis, max(m.copies for _, m in pairs))
 
 
 def constant_moments(value: float) -> Moments:

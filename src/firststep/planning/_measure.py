@@ -57,7 +57,7 @@ def measure(tensor: Tensor) -> Measured:
 class Deviation:
     """How far measured moments lie from the expected ones, in standard errors.
 
-    With n elements of variance s^2 and kurtosis k, the mean has standard error ``s / sqrt(n)``. The second moment about
+    With n independent elements of variance s^2 and kurtosis k, the mean has standard error ``s / sqrt(n)``. The second moment about
     the expected mean, over s^2, is close to a chi-square over its degrees of freedom, ``nu = 2 n / (k - 1)``, whose
     cube root is close to normal (Wilson and Hilferty 1931): the deviation is honest for a handful of elements too. A
     moment that is not random (s = 0, or k = 1) must agree to the dtype's rounding and deviates by 0 or infinity.
@@ -89,12 +89,13 @@ def deviation(measured: Measured, expected: Moments, dtype: torch.dtype) -> Devi
     error = math.copysign(max(abs(off_by) - rounding.of(expected.mean), 0.0), off_by)
     if expected.variance == 0:
         return Deviation(_exact(error), _exact(max(measured.std - rounding.of(expected.mean), 0.0)), inside)
-    mean = error / (expected.std / math.sqrt(measured.n))
+    n = measured.n / expected.copies
+    mean = error / (expected.std / math.sqrt(n))
     ratio = (measured.std**2 + off_by**2) / expected.variance
     if expected.kurtosis <= 1:
         wrong = abs(ratio - 1) > rounding.relative ** (2 / 3)
         return Deviation(mean, _exact(ratio - 1) if wrong else 0.0, inside)
-    spread = 2 / (9 * (2 * measured.n / (expected.kurtosis - 1)))
+    spread = 2 / (9 * (2 * n / (expected.kurtosis - 1)))
     return Deviation(mean, (ratio ** (1 / 3) - (1 - spread)) / math.sqrt(spread), inside)
 
 
@@ -110,8 +111,6 @@ class _Rounding:
 
 
 def _rounding(dtype: torch.dtype) -> _Rounding:
-    if not dtype.is_floating_point:
-        return _Rounding(0.0, 0.0)
     info = torch.finfo(dtype)
     return _Rounding(info.eps, info.smallest_normal * info.eps)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -22,7 +24,7 @@ def torch_defaults() -> Recipe:
     batchnorm.py, normalization.py, rnn.py, activation.py.
     """
     xavier_uniform, xavier_normal = init.xavier_uniform(fans="tensor"), init.xavier_normal(fans="tensor")
-    default, recurrent = init.torch_default(), init.torch_default_rnn()
+    default, every = init.torch_default(), dict[str, Any]({"*": init.torch_default_rnn()})
     norms = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
     return Recipe(
         name="torch",
@@ -34,7 +36,7 @@ def torch_defaults() -> Recipe:
             rule((nn.Linear, nn.Bilinear, _ConvNd), name="linear and conv", weight=default, bias=default),
             rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
             rule(norms, name="norm", weight=init.ones(), bias=init.zeros()),
-            rule((nn.RNNBase, nn.RNNCellBase), name="recurrent", **{"*": recurrent}),
+            rule((nn.RNNBase, nn.RNNCellBase), name="recurrent", **every),
             rule(
                 nn.MultiheadAttention,
                 name="attention",
