@@ -42,8 +42,8 @@ def test_marks_what_the_table_says():
 
     assert html.count('<tr class="marked">') == 1
     assert html.count('class="swatch series-') == 2
-    assert html.count('<td class="number">') == 2
-    assert html.count('<td class="code keyed">') == 2
+    assert html.count('<td class="number short">') == 2
+    assert html.count('<td class="code short">') == 2
 
 
 def test_defines_every_colour_in_light_and_in_dark():

@@ -11,7 +11,7 @@ from ._starts import OURS
 from ._summary import EXPECTED_LOSS, Spread
 from ._train import Result, Run
 
-_LOSS_LIMITS = (0.01, 20.0)
+_LOSS_LIMITS = (0.001, 20.0)
 _SMALLEST = 1e-12
 
 

@@ -7,11 +7,13 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import rich.console
+import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import _api, reporting
@@ -39,16 +41,30 @@ def show(settings: Settings, out: Path, *, form: Form = "text") -> int:
     """
     began = time.monotonic()
     told = rich.console.Console(quiet=form != "text", highlight=False, markup=False, emoji=False, soft_wrap=True)
-    all_starts, digits = starts(), load_digits()
-    plan, report = _plan_and_apply(settings.seed, told)
-    _first_losses(all_starts, digits, settings.seed, told)
-    result = _train(all_starts, digits, settings, told, quiet=form == "quiet")
-    reporting.save(page(result, plan, report), out)
+    all_starts = starts()
+    with _one_thread():
+        digits = load_digits()
+        plan, report = _plan_and_apply(settings.seed, told)
+        _first_losses(all_starts, digits, settings.seed, told)
+        result = _train(all_starts, digits, settings, told, quiet=form == "quiet")
+        reporting.save(page(result, plan, report), out)
+        data = as_data(result, plan, report)
     _heading(told, f"6. The same with figures: {out}")
     told.print(f"Open it in a browser. The tour took {time.monotonic() - began:.0f} seconds.")
     if form == "json":
-        print(json.dumps(as_data(result, plan, report), indent=2, allow_nan=False))
+        print(json.dumps(data, indent=2, allow_nan=False))
     return 0 if report.ok else 1
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For a net this small a second thread costs more than it brings, and sums would depend on the number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _plan_and_apply(seed: int, told: rich.console.Console) -> tuple[Plan, Report]:
@@ -76,6 +92,7 @@ def _train(
 ) -> Result:
     n, m = settings.seeds, settings.epochs
     _heading(told, f"4. Training: {len(all_starts)} starts, {counted(n, 'seed')} each, {counted(m, 'epoch')}")
+    told.print(reporting.text_table(("start", "why it is here"), [(start.label, start.why) for start in all_starts]))
     columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
         *columns,
@@ -89,15 +106,13 @@ def _train(
             progress.update(task, advance=1, description=start.label)
 
         result = run_all(all_starts, digits, settings, tick)
-    for start in all_starts:
-        told.print(f"{start.label}: {start.why}")
     _heading(told, f"5. Results: median (range) over {counted(n, 'seed')}")
     told.print(reporting.text_table(_summary.COLUMNS, _summary.table(result), numeric=range(1, 5)))
     told.print()
     told.print(reporting.text_table(_summary.DUEL_COLUMNS, _summary.duels(result), numeric=(1, 2)))
     told.print()
     for sentence in (_summary.headline(result), *_summary.statements(result)):
-        told.print(sentence)
+        told.print(sentence, soft_wrap=False)
     return result
 
 

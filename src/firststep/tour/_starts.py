@@ -52,7 +52,7 @@ def starts() -> tuple[Start, ...]:
             OURS,
             "firststep",
             'the "default" recipe',
-            "scales each weight so that the signal keeps its size from layer to layer",
+            "scales weights so that the signal keeps its size; the long plain chain of Linear layers starts out linear",
             "default",
             1,
         ),

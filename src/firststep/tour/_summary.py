@@ -119,7 +119,8 @@ def duels(result: Result) -> list[tuple[str, ...]]:
     for other in others:
         early, late = (f"{_ahead(result, ours, other, epoch)} of {result.settings.seeds}" for epoch in (1, -1))
         a, b = (Spread.of([run.accuracies[-1] for run in result.of(start.key)]) for start in (ours, other))
-        rows.append((other.label, early, late, "apart" if a.low > b.high or b.low > a.high else "overlap"))
+        ranges = "apart" if a.low > b.high or b.low > a.high else "overlap"
+        rows.append((other.label, early, late, ranges if result.settings.seeds > 1 else "one seed has none"))
     return rows
 
 
@@ -149,8 +150,8 @@ def _on_the_loss(result: Result) -> str:
         spread = _median(result, start, lambda run: run.signal.output_std)
         parts.append(f"{start.label} at {number(loss)} (logits of std {number(spread)})")
     return (
-        f"Ten equal guesses cost ln {CLASSES} = {EXPECTED_LOSS:.3f}; a start whose logits differ pays for its "
-        f"opinions. Measured: {'; '.join(parts)}."
+        f"Ten equal guesses cost ln {CLASSES} = {EXPECTED_LOSS:.3f}; logits that differ at random cost more. "
+        f"Measured: {'; '.join(parts)}."
     )
 
 
@@ -163,7 +164,8 @@ def _on_fading(result: Result) -> list[str]:
         if abs(loss - EXPECTED_LOSS) < _NEAR and last < _FADED * first:
             found.append(
                 f"The loss of {start.label} looks right and is not: of activations of std {number(first)} at "
-                f"{result.stages[0]}, {number(last)} is left at {result.stages[-2]}. All images look alike to its head."
+                f"{result.stages[0]}, {number(last)} is left at {result.stages[-2]}. To its head, all images look "
+                "nearly alike."
             )
     return found
 
@@ -177,7 +179,8 @@ def _limits(result: Result) -> str:
     s = result.settings
     return (
         f"One net, one data set, one optimizer (SGD, learning rate {s.learning_rate:g}, momentum {s.momentum:g}), "
-        f"{counted(s.seeds, 'seed')}: a demonstration, not a benchmark."
+        f"{counted(s.seeds, 'seed')}: a demonstration, not a benchmark. The net is one whose start matters: with batch "
+        "norm after every layer, the tutorial's and torch's starts do as well or better (benchmarks/starts_elsewhere.py)."
     )
 
 
