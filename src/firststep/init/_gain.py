@@ -130,7 +130,7 @@ def _moment_gain(f: Activation, shown: str) -> float:
         return _values(f, z, shown).square() * (-z * z / 2).exp() / math.sqrt(2 * math.pi)
 
     moment, error = integrate(integrand, [float(z) for z in range(-_REACH, _REACH + 1)])
-    ends = integrand(torch.tensor([-_REACH, _REACH], dtype=torch.float64)).sum().item()
+    ends = integrand(torch.tensor([-_REACH, _REACH], dtype=torch.float64, device="cpu")).sum().item()
     if not error + ends <= 1e-9 * moment < math.inf:
         raise SchemeError(f"the activation {shown} has no finite E[f(z)^2] for z ~ N(0, 1) that could be computed")
     if moment == 0:

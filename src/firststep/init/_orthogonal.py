@@ -137,7 +137,7 @@ def block_orthogonal(*, blocks: int | Sequence[int], gain: float = 1.0) -> Ortho
     Source: AllenNLP's ``block_orthogonal``, which names sizes in every dimension.
     """
     finite("block_orthogonal", gain=gain)
-    sizes = (blocks,) if isinstance(blocks, int) else tuple(blocks)
+    sizes = tuple(blocks) if isinstance(blocks, Sequence) else (blocks,)
     if not sizes or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
         raise SchemeError(
             f"block_orthogonal(blocks={blocks!r}): expected how many equal blocks, such as 4, "

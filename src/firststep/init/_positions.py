@@ -237,7 +237,7 @@ def sincos_2d(*, grid: Sequence[int], extra_tokens: int = 0, max_timescale: floa
 
     Source: Chen et al. 2021 (arXiv 2104.02057); the code of MAE and DiT.
     """
-    sizes = tuple(grid)
+    sizes = tuple(grid) if isinstance(grid, Sequence) else ()
     if len(sizes) != 2 or not all(_is_whole(size, 1) for size in sizes):
         raise SchemeError(f"sincos_2d(grid={grid!r}): expected rows and columns of patches, such as grid=(14, 14)")
     if not _is_whole(extra_tokens, 0):

@@ -31,7 +31,7 @@ def integrate(f: Function, edges: Sequence[float], *, rtol: float = 1e-14) -> tu
     Returns:
         (integral, error estimate); both are NaN or infinite where ``f`` is.
     """
-    bounds = torch.tensor(edges, dtype=torch.float64)
+    bounds = torch.tensor(edges, dtype=torch.float64, device="cpu")
     low, high = bounds[:-1], bounds[1:]
     done: list[Tensor] = []
     error, scale = 0.0, 0.0
@@ -68,7 +68,7 @@ def _gauss_legendre() -> tuple[Tensor, Tensor]:
 
     Source: Golub and Welsch 1969, Calculation of Gauss quadrature rules.
     """
-    k = torch.arange(1, _NODES, dtype=torch.float64)
+    k = torch.arange(1, _NODES, dtype=torch.float64, device="cpu")
     beside = k / (4 * k * k - 1).sqrt()
     nodes, vectors = torch.linalg.eigh(torch.diag(beside, 1) + torch.diag(beside, -1))
     return nodes, 2 * vectors[0].square()

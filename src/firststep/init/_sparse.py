@@ -53,7 +53,9 @@ class Sparse(Scheme):
             rng.fill_(words, rng.Bits(), key, columns)
             lowest = words.argsort(dim=0, stable=True)[:zeros]
             mask = torch.zeros_like(words, dtype=torch.bool).scatter_(0, lowest, True)
-            piece.masked_fill_(mask.narrow(0, region.offsets[0], region.sizes[0]), 0)
+            # torch does not mask float8; a zero has the same bits in every dtype of that size.
+            bits = piece.view(torch.uint8) if piece.element_size() == 1 else piece
+            bits.masked_fill_(mask.narrow(0, region.offsets[0], region.sizes[0]), 0)
 
 
 @spelled

@@ -33,14 +33,14 @@ def mapped_moments(
     Central moments are integrated about the mean, so that a narrow interval loses no digits.
     """
     if low == high:
-        return constant_moments(value(torch.tensor(low, dtype=torch.float64)).item())
+        return constant_moments(value(torch.tensor(low, dtype=torch.float64, device="cpu")).item())
     edges = [low + (high - low) * i / _PANELS for i in range(_PANELS)] + [high]
 
     def mean_of(f: Callable[[Tensor], Tensor]) -> float:
         return integrate(lambda t: f(value(t)) * density(t), edges)[0] / mass
 
     mass = integrate(density, edges)[0]
-    ends = value(torch.tensor([low, high], dtype=torch.float64)).tolist()
+    ends = value(torch.tensor([low, high], dtype=torch.float64, device="cpu")).tolist()
     mean = mean_of(lambda x: x)
     variance = mean_of(lambda x: (x - mean) ** 2)
     fourth = mean_of(lambda x: (x - mean) ** 4)

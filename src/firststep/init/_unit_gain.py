@@ -54,7 +54,7 @@ def odd_slope(activation: str) -> float | None:
     (1.0, 1.2, None)
     """
     f = activation_function(activation)
-    u = torch.linspace(0.25, 16.0, 64, dtype=torch.float64)
+    u = torch.linspace(0.25, 16.0, 64, dtype=torch.float64, device="cpu")
     slopes = (f(u) - f(-u)) / u
     slope = slopes.mean().item()
     return round(slope, 9) if slope > 0 and torch.allclose(slopes, slopes.mean(), rtol=1e-9, atol=0) else None
