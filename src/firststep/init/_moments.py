@@ -27,7 +27,7 @@ class Moments:
     low: float = -math.inf
     high: float = math.inf
     kurtosis: float = 3.0
-    copies: int = field(default=1, repr=False)
+    copies: int = field(default=1, repr=False, compare=False)
 
     @property
     def std(self) -> float:
