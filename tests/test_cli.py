@@ -36,6 +36,13 @@ class Tied(nn.Module):
         self.head = nn.Linear(8, 50, bias=False)
         self.head.weight = self.embed.weight
 
+def overlapping():
+    made = build()
+    memory = torch.zeros(4)
+    made.register_buffer("left", memory[:3])
+    made.register_buffer("right", memory[1:])
+    return made
+
 class Holder:
     @staticmethod
     def make():
@@ -280,6 +287,13 @@ def test_init_refuses_wrong_files_word_for_word(here, capsys, out, message):
     assert capsys.readouterr().err == f"firststep: {message}\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows says it in other words")
+def test_what_the_system_refuses_is_said_without_a_traceback(here, capsys):
+    assert main(["init", "cli_net:build", "--out", f"{'w' * 300}.pt"]) == 2
+
+    assert re.fullmatch(r"firststep: \[Errno \d+\] File name too long: '.*w\.pt.*'\n", capsys.readouterr().err)
+
+
 def test_init_says_what_to_install(here, capsys, monkeypatch):
     monkeypatch.setattr(_init, "find_spec", lambda name: None)
     assert main(["init", "cli_net:build", "--out", "w.safetensors"]) == 2
@@ -295,6 +309,17 @@ def test_init_leaves_no_file_when_the_model_has_no_memory(here, capsys):
 
     assert capsys.readouterr().err.startswith("firststep: ")
     assert not (here / "w.pt").exists()
+
+
+def test_init_says_what_safetensors_cannot_hold(here, capsys):
+    assert main(["init", "cli_net:overlapping", "--out", "w.safetensors"]) == 2
+
+    assert capsys.readouterr().err == (
+        "firststep: --out w.safetensors: safetensors cannot hold tensors that share a part of their memory. "
+        "Write w.pt\n"
+    )
+    assert not (here / "w.safetensors").exists()
+    assert main(["init", "cli_net:overlapping", "--out", "w.pt", "--quiet"]) == 0
 
 
 def test_a_missing_rules_file_is_named(here, capsys):

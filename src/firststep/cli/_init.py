@@ -72,6 +72,12 @@ def _save(model: nn.Module, out: Path, origin: dict[str, str]) -> None:
         if out.suffix == _SAFETENSORS:
             from safetensors.torch import save_model
 
-            save_model(model, str(scratch), metadata={"format": "pt", **origin})
+            try:
+                save_model(model, str(scratch), metadata={"format": "pt", **origin})
+            except RuntimeError as error:
+                raise FirststepError(
+                    f"--out {out}: safetensors cannot hold tensors that share a part of their memory. "
+                    f"Write {out.with_suffix('.pt')}"
+                ) from error
         else:
             torch.save(model.state_dict(), scratch)

@@ -33,10 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has seen enough. Python would complain once more while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except FirststepError as error:
+    except (FirststepError, OSError) as error:
         return _say(str(error), 2)
-    except OSError as error:
-        return _say(f"{error.strerror}: {error.filename}", 2)
     return code
 
 

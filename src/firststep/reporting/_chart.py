@@ -128,10 +128,10 @@ def _log_ticks(axes: Axes) -> None:
 def power(value: float) -> str:
     """A power of ten as the axis writes it: plain near 1, with an exponent elsewhere.
 
-    >>> power(0.1), power(100.0), power(1e-7)
-    ('0.1', '100', '10⁻⁷')
+    >>> power(0.001), power(100.0), power(1e-7)
+    ('0.001', '100', '10⁻⁷')
     """
-    if 0.01 <= value <= 100:
+    if 0.0009 < value < 1001:
         return f"{value:g}"
     return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 

@@ -49,8 +49,8 @@ class Spread:
 def number(value: float) -> str:
     """Three digits or so, at any size.
 
-    >>> number(2.3026), number(0.0012345), number(3960000.0), number(math.inf)
-    ('2.30', '0.0012', '4.0e+06', 'not finite')
+    >>> number(2.3026), number(0.0012345), number(3960000.0), number(0.0), number(math.inf)
+    ('2.30', '0.0012', '4.0e+06', '0', 'not finite')
     """
     if not math.isfinite(value):
         return "not finite"
@@ -180,7 +180,8 @@ def _limits(result: Result) -> str:
     return (
         f"One net, one data set, one optimizer (SGD, learning rate {s.learning_rate:g}, momentum {s.momentum:g}), "
         f"{counted(s.seeds, 'seed')}: a demonstration, not a benchmark. The net is one whose start matters: with batch "
-        "norm after every layer, the tutorial's and torch's starts do as well or better (benchmarks/starts_elsewhere.py)."
+        "norm after every layer, the tutorial's and torch's starts do as well or better "
+        "(benchmarks/starts_elsewhere.py)."
     )
 
 
