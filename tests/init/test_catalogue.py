@@ -306,6 +306,10 @@ def test_a_failed_fill_leaves_the_tensor() -> None:
             "there is no scheme 'norml'. Did you mean 'normal'? Expected a name in init.SCHEMES",
         ),
         (
+            {"scheme": "trunc_normal", "bounds": None},
+            "the scheme 'trunc_normal' cannot be made of {'bounds': None}: object of type 'NoneType' has no len()",
+        ),
+        (
             {"scheme": "zeros", "layout": "in out"},
             "'layout': 'in out': expected options such as {'axes': 'in out'}",
         ),

@@ -123,7 +123,11 @@ def from_dict(data: Mapping[str, Any]) -> Scheme:
         raise RuleError(f"there is no scheme {name!r}.{did_you_mean(name, SCHEMES)} Expected a name in init.SCHEMES")
     options = {key: value for key, value in data.items() if key not in ("scheme", "layout")}
     _check_options(f"the scheme {name!r}", options, SCHEMES[name])
-    scheme = SCHEMES[name](**{key: _value(value) for key, value in options.items()})
+    read = {key: _value(value) for key, value in options.items()}
+    try:
+        scheme = SCHEMES[name](**read)
+    except (TypeError, OverflowError) as error:  # what no check expects: None for a pair, a gain of 1e300
+        raise RuleError(f"the scheme {name!r} cannot be made of {options}: {error}") from error
     if layout is None:
         return scheme
     if not isinstance(layout, Mapping):
