@@ -139,5 +139,5 @@ def _stretch(rows: int, columns: int) -> float:
 
 
 def _gain_text(value: float, site: Site) -> str:
-    """The activation that was found and the gain it got, for a plan's row; nothing where the gain is 1 for want of one."""
+    """The activation found and its gain, for a plan's row; nothing where the gain is 1 for want of one."""
     return "" if site.nonlinearity in (None, "linear") else f" [{site.nonlinearity} {value:.3g}]"
