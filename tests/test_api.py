@@ -89,8 +89,8 @@ def test_an_unknown_name_has_a_suggestion() -> None:
         fs.plan(nn.Linear(2, 2), "defualt")
 
 
-@pytest.mark.parametrize("rules", [[3], [nn.Linear]])
-def test_what_is_no_rule(rules: list[object]) -> None:
+@pytest.mark.parametrize("rules", [[3], [nn.Linear], nn.Linear, 3])
+def test_what_is_no_rule(rules: object) -> None:
     with pytest.raises(fs.RuleError, match="among the rules: expected"):
         fs.plan(nn.Linear(2, 2), rules)  # type: ignore[arg-type]
 

@@ -78,7 +78,7 @@ def resolved(rules: Rules) -> Sequence[Rule | Recipe]:
     Raises:
         RuleError: for an unknown recipe, with the nearest name, and for a file that cannot be read.
     """
-    items: Iterable[One] = [rules] if isinstance(rules, (str, Path, Rule, Recipe)) else rules
+    items = rules if isinstance(rules, Iterable) and not isinstance(rules, str) else [rules]
     found: list[Rule | Recipe] = []
     for item in items:
         if isinstance(item, Path) or (isinstance(item, str) and Path(item).suffix in {".yaml", ".yml", ".json"}):

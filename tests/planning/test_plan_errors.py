@@ -105,7 +105,7 @@ def test_a_rule_shadowed_by_two() -> None:
     conv = rule(nn.Conv1d, weight=ZEROS, bias=ZEROS)
 
     assert problems(model, LINEAR, conv, rule("*", weight=init.ones())) == (
-        "rule 3 ('*') never applies: rule 1 (Linear) and rule 2 (Conv1d) stands before it and takes every parameter it "
+        "rule 3 ('*') never applies: rule 1 (Linear) and rule 2 (Conv1d) stand before it and take every parameter it "
         "names, such as '0.weight'. Move it up, or delete it",
     )
 
@@ -167,7 +167,7 @@ def test_a_lazy_module() -> None:
     model = nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2))
 
     assert problems(model, LINEAR) == (
-        "'0' (LazyLinear) is lazy and its weight and bias has no shape yet. "
+        "'0' (LazyLinear) is lazy: no shape is known yet of its weight and bias. "
         "Run one batch through the model first, then plan",
     )
     model(torch.zeros(1, 3))
@@ -246,7 +246,7 @@ def test_all_problems_are_told_at_once() -> None:
         plan(model, rules)
 
     assert len(caught.value.problems) == 5
-    assert str(caught.value).startswith("5 problems:\n  1. '2' (LazyLinear) is lazy")
+    assert str(caught.value).startswith("5 problems:\n  1. '2' (LazyLinear) is lazy: ")
 
 
 def test_a_predicate_that_raises() -> None:

@@ -103,7 +103,9 @@ def test_numbers_count_a_users_rules_and_each_recipes_own() -> None:
     assert [one.tag for one in numbered(recipe)] == ["gpt.1", "gpt.2"]
 
 
-def test_only_rules_and_recipes_are_numbered() -> None:
+@pytest.mark.parametrize("given", [["gpt2"], "gpt2", 3])
+def test_only_rules_and_recipes_are_numbered(given: Any) -> None:
     with pytest.raises(RuleError) as caught:
-        numbered(["gpt2"])  # type: ignore[list-item]
-    assert str(caught.value) == "'gpt2' among the rules: expected fs.rule(...), a recipe or a recipe's name"
+        numbered(given)
+    what = repr(given[0]) if isinstance(given, list) else repr(given)
+    assert str(caught.value) == f"{what} among the rules: expected fs.rule(...), a recipe or a recipe's name"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from ._names import pattern, template
 def lazy_problems(stock: Inventory) -> list[str]:
     """Modules whose parameters have no shape yet."""
     return [
-        f"{owner.name!r} ({owner.layer}) is lazy and its {_listed(owner.lazy)} has no shape yet. "
+        f"{owner.name!r} ({owner.layer}) is lazy: no shape is known yet of its {' and '.join(owner.lazy)}. "
         "Run one batch through the model first, then plan"
         for owner in stock.owners
         if owner.lazy
@@ -88,7 +88,3 @@ def _keyword(local_name: str, value: str) -> str:
 
 def _spelled(module: nn.Module, layer: str) -> str:
     return f"nn.{layer}" if getattr(nn, layer, None) in type(module).__mro__ else layer
-
-
-def _listed(names: Iterable[str]) -> str:
-    return " and ".join(names)

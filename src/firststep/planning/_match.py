@@ -102,9 +102,10 @@ def _unused(rule: Numbered, use: _Use, owners: Sequence[Owner]) -> list[str]:
     ]
     if not use.won and use.lost:
         takers = " and ".join(str(taker) for taker in use.lost)
+        verbs = ("stands", "takes") if len(use.lost) == 1 else ("stand", "take")
         place = next(iter(use.lost.values()))
         problems.append(
-            f"{rule} never applies: {takers} stands before it and takes every parameter it names, such as "
+            f"{rule} never applies: {takers} {verbs[0]} before it and {verbs[1]} every parameter it names, such as "
             f"{place.name!r}. Move it up, or delete it"
         )
     return problems

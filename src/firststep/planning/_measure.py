@@ -57,10 +57,11 @@ def measure(tensor: Tensor) -> Measured:
 class Deviation:
     """How far measured moments lie from the expected ones, in standard errors.
 
-    With n independent elements of variance s^2 and kurtosis k, the mean has standard error ``s / sqrt(n)``. The second moment about
-    the expected mean, over s^2, is close to a chi-square over its degrees of freedom, ``nu = 2 n / (k - 1)``, whose
-    cube root is close to normal (Wilson and Hilferty 1931): the deviation is honest for a handful of elements too. A
-    moment that is not random (s = 0, or k = 1) must agree to the dtype's rounding and deviates by 0 or infinity.
+    With n independent elements of variance s^2 and kurtosis k, the mean has standard error ``s / sqrt(n)``. The second
+    moment about the expected mean, over s^2, is close to a chi-square over its degrees of freedom,
+    ``nu = 2 n / (k - 1)``, whose cube root is close to normal (Wilson and Hilferty 1931): the deviation is honest for a
+    handful of elements too. A moment that is not random (s = 0, or k = 1) must agree to the dtype's rounding and
+    deviates by 0 or infinity.
 
     Args:
         mean, second: deviations of the mean and of the second moment, signed.

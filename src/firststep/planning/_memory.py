@@ -63,6 +63,6 @@ def _touch(a: Tensor, span_a: Span, b: Tensor, span_b: Span) -> bool:
         return True
     low = min(span_a.start, span_b.start)
     size = (max(span_a.stop, span_b.stop) - low) // a.element_size()
-    painted = torch.zeros(size, dtype=torch.bool)
+    painted = torch.zeros(size, dtype=torch.bool, device="cpu")
     painted.as_strided(a.shape, a.stride(), (span_a.start - low) // a.element_size()).fill_(True)
     return bool(painted.as_strided(b.shape, b.stride(), (span_b.start - low) // a.element_size()).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
@@ -178,7 +178,7 @@ def numbered(rules: Recipe | Rule | Iterable[Rule | Recipe]) -> tuple[Numbered, 
     Raises:
         RuleError: when an item is neither a rule nor a recipe.
     """
-    items: Sequence[Any] = [rules] if isinstance(rules, (Recipe, Rule)) else list(rules)
+    items: list[Any] = list(rules) if isinstance(rules, Iterable) and not isinstance(rules, str) else [rules]
     found: list[Numbered] = []
     own = 0
     for item in items:

@@ -41,10 +41,10 @@ class Selector(ABC):
         """The selector as plain data; :func:`selector_from_dict` reads it back."""
 
     def __and__(self, other: Spec) -> Selector:
-        return All((*_flat(self, All), *_flat(select(other), All)))
+        return AllOf((*_flat(self, AllOf), *_flat(select(other), AllOf)))
 
     def __or__(self, other: Spec) -> Selector:
-        return Any_((*_flat(self, Any_), *_flat(select(other), Any_)))
+        return AnyOf((*_flat(self, AnyOf), *_flat(select(other), AnyOf)))
 
     def __rand__(self, other: Spec) -> Selector:
         return select(other) & self
@@ -242,7 +242,7 @@ class Chain(Selector):
 
 
 @dataclass(frozen=True, repr=False)
-class All(Selector):
+class AllOf(Selector):
     """Modules that every part matches."""
 
     parts: tuple[Selector, ...]
@@ -260,7 +260,7 @@ class All(Selector):
 
 
 @dataclass(frozen=True, repr=False)
-class Any_(Selector):  # noqa: N801 - `Any` is typing's
+class AnyOf(Selector):
     """Modules that at least one part matches."""
 
     parts: tuple[Selector, ...]
@@ -293,7 +293,7 @@ class Not(Selector):
 
     def __str__(self) -> str:
         inner = str(self.part)
-        return f"~({inner})" if isinstance(self.part, All) or " | " in inner else f"~{inner}"
+        return f"~({inner})" if isinstance(self.part, AllOf) or " | " in inner else f"~{inner}"
 
 
 def selector_from_dict(data: object) -> Selector:
@@ -324,7 +324,7 @@ def _read_types(value: Any, _: Any) -> Selector:
     if len(types) == len(found):
         return OfType(types)
     parts = tuple(OfType((one,)) if isinstance(one, type) else one for one in found)
-    return parts[0] if len(parts) == 1 else Any_(parts)
+    return parts[0] if len(parts) == 1 else AnyOf(parts)
 
 
 def _read_type(name: str) -> type | OfTypeName:
@@ -355,7 +355,7 @@ def _read_regex(value: Any, flags: Any) -> Selector:
     return Regex(value, flags)
 
 
-def _read_parts(kind: type[All] | type[Any_], key: str) -> Callable[[Any, Any], Selector]:
+def _read_parts(kind: type[AllOf] | type[AnyOf], key: str) -> Callable[[Any, Any], Selector]:
     def read(value: Any, _: Any) -> Selector:
         if not isinstance(value, list) or not value:
             raise RuleError(f"select: {key}: {value!r}: expected a list of selectors")
@@ -369,8 +369,8 @@ _READERS: dict[str, Callable[[Any, Any], Selector]] = {
     "glob": _read_glob,
     "regex": _read_regex,
     "chain": lambda value, _: chain(value),
-    "and": _read_parts(All, "and"),
-    "or": _read_parts(Any_, "or"),
+    "and": _read_parts(AllOf, "and"),
+    "or": _read_parts(AnyOf, "or"),
     "not": lambda value, _: Not(selector_from_dict(value)),
 }
 _KINDS_LISTED = ", ".join(_READERS)
@@ -382,7 +382,7 @@ def _type_name(one: type) -> str:
     return f"torch.nn.{one.__name__}" if public else f"{one.__module__}.{one.__qualname__}"
 
 
-def _flat(selector: Selector, kind: type[All] | type[Any_]) -> tuple[Selector, ...]:
+def _flat(selector: Selector, kind: type[AllOf] | type[AnyOf]) -> tuple[Selector, ...]:
     return selector.parts if isinstance(selector, kind) else (selector,)
 
 
