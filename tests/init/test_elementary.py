@@ -333,3 +333,29 @@ def test_meta_and_empty_tensors_are_left_alone() -> None:
     assert init.ones().sample((3,), seed=0, device="meta").is_meta
     assert init.normal().sample((0, 3), seed=0).shape == (0, 3)
     assert init.normal().expected((0, 3)) == init.normal().expected((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: init.normal(0.02),
+            "init.normal: too many positional arguments. Options go by name: init.normal(mean=0.0, std=1.0)",
+        ),
+        (
+            lambda: init.normal(sdt=0.02),
+            "init.normal: got an unexpected keyword argument 'sdt'. Did you mean 'std'? "
+            "Options go by name: init.normal(mean=0.0, std=1.0)",
+        ),
+        (
+            lambda: init.sparse(std=0.1),
+            "init.sparse: missing a required keyword-only argument: 'sparsity'. "
+            "Options go by name: init.sparse(sparsity=..., std=0.01)",
+        ),
+    ],
+)
+def test_a_wrong_call_says_how_to_call(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(TypeError) as error:
+        call()
+    # Python 3.10 and 3.11 say "argument", later ones "keyword-only argument"
+    assert str(error.value).replace("required argument", "required keyword-only argument") == message

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .. import rng
-from ..errors import SchemeError
+from ..errors import SchemeError, did_you_mean
 from ._activations import activation_name
 from ._layout import Layout
 from ._moments import Moments as Moments
@@ -299,14 +299,25 @@ def spelled(factory: Callable[P, S]) -> Callable[P, S]:
 
     @functools.wraps(factory)
     def make(*args: P.args, **kwargs: P.kwargs) -> S:
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(_how_to_call(factory.__name__, signature, kwargs, error)) from None
         scheme = factory(*args, **kwargs)
-        given = signature.bind(*args, **kwargs).arguments
         options = {k: _plain(v) for k, v in given.items() if v != defaults[k]}
         if not any(callable(v) for v in options.values()):
             object.__setattr__(scheme, "_spelling", (factory.__name__, options))
         return scheme
 
     return make
+
+
+def _how_to_call(name: str, signature: inspect.Signature, given: Iterable[str], error: TypeError) -> str:
+    """What is wrong with a call of a factory, and the call to type."""
+    takes = signature.parameters
+    hint = "".join(did_you_mean(option, takes) for option in given if option not in takes)
+    options = ", ".join(f"{p.name}={'...' if p.default is p.empty else repr(p.default)}" for p in takes.values())
+    return f"init.{name}: {error}.{hint} Options go by name: init.{name}({options})"
 
 
 def _plain(value: Any) -> Any:
