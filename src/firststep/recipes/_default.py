@@ -1,8 +1,8 @@
 """The default recipe: every layer hands on a signal as strong as the one it was given.
 
 The strength of a signal is its second moment. A layer and the activation after it keep it together
-(``variance_preserving``). Over a long plain chain of them scale alone cannot, so there pairs of units cancel the bend of
-the activation (``looks_linear``). Norms start as the identity, biases at zero, an LSTM's forget gate open.
+(``variance_preserving``). Over a long plain chain of them scale alone cannot, so there pairs of units cancel the bend
+of the activation (``looks_linear``). Norms start as the identity, biases at zero, an LSTM's forget gate open.
 """
 
 from __future__ import annotations
