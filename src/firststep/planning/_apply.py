@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .. import rng
 from ..errors import ApplyError
@@ -123,16 +124,26 @@ def _current(model: nn.Module, stock: Inventory, rows: Sequence[Row]) -> tuple[S
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise ApplyError(f"the model changed since the plan: {sorted(problems)[0]}{more}. Plan again, then apply")
     slots = tuple(now[slot.name] for slot in stock.slots)
-    empty = [
-        row.name for row, slot in zip(rows, slots, strict=True) if row.scheme and slot.writer.device.type == "meta"
-    ]
+    _writable([(row.name, slot.writer.tensors) for row, slot in zip(rows, slots, strict=True) if row.scheme])
+    return slots
+
+
+def _writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:
+    """Raise ApplyError when a parameter to be set has no memory of its own here."""
+    empty = [name for name, tensors in targets if any(tensor.is_meta for tensor in tensors)]
     if empty:
         more = f" and {len(empty) - 1} more are" if len(empty) > 1 else " is"
         raise ApplyError(
             f"{empty[0]!r}{more} on the meta device, without memory to write to. "
             'Call model.to_empty(device="cpu") (or "cuda"), then apply'
         )
-    return slots
+    for name, tensors in targets:
+        for tensor in tensors:
+            if is_traceable_wrapper_subclass(tensor):
+                raise ApplyError(
+                    f"{name!r} is a {type(tensor).__name__}, whose parts lie in other tensors, and cannot be written. "
+                    "Initialize the model before it is sharded or quantized"
+                )
 
 
 def _changes(old: Slot, new: Slot) -> list[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, type_before_parametrizations
 
@@ -36,8 +37,9 @@ class Owner:
 
     @property
     def layer(self) -> str:
-        """The type's name, as before any parametrization."""
-        return type_before_parametrizations(self.module).__name__
+        """The type's name, as before any parametrization; ``Linear`` for the one that nn.MultiheadAttention makes."""
+        kind = type_before_parametrizations(self.module)
+        return "Linear" if kind is NonDynamicallyQuantizableLinear else kind.__name__
 
     @cached_property
     def plain(self) -> nn.Module:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 DEFAULT_WIDTH, LEAST_WIDTH = 100, 50
 
-_GAP, _INDENT, _LEAST_COLUMN, _NAME_COMES_FIRST = "  ", "  ", 12, 10
+_GAP, _INDENT, _LEAST_COLUMN, _LEAST_PIECE, _NAME_COMES_FIRST = "  ", "  ", 14, 3, 10
 
 _JOINT = re.compile(r"[\s_,(/]+|(?<!\d)\.|\.(?!\d)|[a-z](?=[A-Z])")
 """After which a name or a call may be broken; the point of a number is none."""
@@ -97,7 +97,8 @@ def _wrapped(text: str, room: int) -> list[str]:
     """``text`` in pieces of at most ``room``, broken where a name or a call has a joint; later pieces are indented."""
     pieces = []
     while len(text) > room:
-        cuts = [found.end() for found in _JOINT.finditer(text, len(_INDENT) + 1, room + 1) if found.end() <= room]
+        ends = (found.end() for found in _JOINT.finditer(text, len(_INDENT) + 1, room + 1))
+        cuts = [end for end in ends if end <= room and len(text) - end >= _LEAST_PIECE]
         cut = cuts[-1] if cuts else room
         pieces.append(text[:cut].rstrip())
         text = _INDENT + text[cut:].lstrip()
