@@ -1,12 +1,13 @@
-"""Golden files: what is printed, word for word. FIRSTSTEP_WRITE_GOLDEN=1 writes them anew."""
+"""Golden files (what is printed, word for word; FIRSTSTEP_WRITE_GOLDEN=1 writes them anew) and a process group."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -23,3 +24,11 @@ def golden() -> Callable[[str, str], None]:
         assert text + "\n" == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture
+def process_group(tmp_path: Path) -> Iterator[None]:
+    """A group of this one process."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import distribute_tensor
 
 from firststep import init
 from firststep.errors import FirststepError
@@ -262,6 +264,17 @@ def test_one_parameter_on_meta() -> None:
         'Call model.to_empty(device="cpu") (or "cuda"), then apply'
     )
     assert plan(model, [rule("", weight=keep), NORMAL[0]]).apply(0).ok
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_sharded_parameter(process_group: None) -> None:
+    model = nn.Linear(2, 2)
+    model.weight = nn.Parameter(distribute_tensor(model.weight.detach(), init_device_mesh("cpu", (1,))))
+
+    assert fails(lambda: plan(model, NORMAL[0]).apply(0)) == (
+        "'weight' is a DTensor, whose parts lie in other tensors, and cannot be written. "
+        "Initialize the model before it is sharded or quantized"
+    )
 
 
 def test_a_tie_broken_by_to_empty() -> None:

@@ -6,11 +6,9 @@ import copy
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -33,13 +31,6 @@ def net() -> nn.Sequential:
 def values(model: nn.Module) -> list[torch.Tensor]:
     plan(model, RULES).apply(0)
     return [p.detach().clone() for p in model.parameters()]
-
-
-@pytest.fixture
-def process_group(tmp_path: Path) -> Iterator[None]:
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 PLAIN = ["body.weight", "body.bias", "head.weight"]
