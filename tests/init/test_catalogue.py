@@ -349,3 +349,10 @@ def test_whatever_is_read_is_a_scheme_or_our_error(name: str, value: object, dat
     except FirststepError:
         return
     assert init.from_dict(scheme.to_dict()) == scheme
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_factories_pickle(name: str) -> None:
+    factory = getattr(init, name)
+
+    assert pickle.loads(pickle.dumps(factory)) is factory

@@ -48,6 +48,7 @@ def either(factory: Callable[P, S], in_place: Callable[Q, Tensor]) -> Either[P, 
         )
         return cast("Callable[..., Tensor]", in_place)(*args, **kwargs)
 
+    choose.__module__ = __name__  # where pickle finds it
     return cast("Either[P, Q, S]", choose)
 
 
