@@ -351,7 +351,7 @@ def test_whatever_is_read_is_a_scheme_or_our_error(name: str, value: object, dat
     assert init.from_dict(scheme.to_dict()) == scheme
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", init.SCHEMES)
 def test_factories_pickle(name: str) -> None:
     factory = getattr(init, name)
 
