@@ -9,8 +9,9 @@ from torch import nn
 
 from firststep.errors import RuleError
 from firststep.graph import Flow
-from firststep.planning import Selector, chain, select
-from firststep.planning._select import Candidate, selector_from_dict
+from firststep.planning import Selector, chain, select, type_named
+from firststep.planning._select import Candidate
+from firststep.planning._select_file import selector_from_dict
 
 
 class Mixin:
@@ -221,3 +222,29 @@ def test_a_predicate_without_a_name_prints_its_type() -> None:
             return True
 
     assert str(select(Chosen())) == "Chosen"
+
+
+def test_types_by_glob() -> None:
+    class LlamaRMSNorm(nn.Module):
+        pass
+
+    class NormedLinear(nn.Linear):
+        pass
+
+    norms = type_named("*Norm") | type_named("*Norm?d")
+    found = [
+        norms.matches(Candidate("x", module, lambda _: None))
+        for module in (LlamaRMSNorm(), nn.BatchNorm2d(2), nn.LayerNorm(2), NormedLinear(2, 2))
+    ]
+    assert found == [True, True, True, False]
+    assert str(norms) == "*Norm | *Norm?d"
+    assert selector_from_dict(norms.to_dict()) == norms
+
+
+@pytest.mark.parametrize("name", ["", 3])
+def test_a_type_is_named_by_a_string(name: object) -> None:
+    with pytest.raises(RuleError) as error:
+        type_named(name)  # pyright: ignore[reportArgumentType]
+    assert str(error.value) == (
+        f"type_named({name!r}): expected the name of a module type, such as 'LlamaRMSNorm' or '*Norm'"
+    )

@@ -1,6 +1,7 @@
 """The default recipe: signals that keep their strength, and each layer's values."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -134,3 +135,10 @@ def test_short_chains_and_normalised_ones_start_at_random() -> None:
     assert schemes["0.weight"] == "variance_preserving()"
     deep = {row.name: repr(row.scheme) for row in fs.plan(plain("linear", "relu", 8, depth=30)).rows}
     assert deep["0.weight"] == deep["58.weight"] == "looks_linear()"
+
+
+def test_it_can_be_saved_and_read_back(tmp_path: Path) -> None:
+    recipe = fs.recipes.get("default")
+    fs.save_rules(recipe.rules, tmp_path / "default.yaml")
+
+    assert tuple(fs.load_rules(tmp_path / "default.yaml")) == recipe.rules

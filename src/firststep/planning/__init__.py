@@ -21,3 +21,4 @@ from ._rules import rule as rule
 from ._select import Selector as Selector
 from ._select import chain as chain
 from ._select import select as select
+from ._select import type_named as type_named

@@ -11,7 +11,7 @@ from typing import Any
 from .. import init
 from ..errors import FirststepError, RuleError, did_you_mean
 from ._rules import Choice, Keep, Recipe, Rule, keep, numbered, rule
-from ._select import selector_from_dict
+from ._select_file import selector_from_dict
 
 FORMAT = 1
 """Version of the files' form; written under ``firststep`` at the top."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, Union
 
 from torch import nn
 
-from ..errors import RuleError, did_you_mean
+from ..errors import RuleError
 from ..graph import Flow
 
 Predicate: TypeAlias = Callable[[str, nn.Module], Any]
 Spec: TypeAlias = Union[type, tuple[type, ...], str, "re.Pattern[str]", Predicate, "Selector"]
 
-_FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Selector(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """The selector as plain data; :func:`selector_from_dict` reads it back."""
+        """The selector as plain data; :func:`._select_file.selector_from_dict` reads it back."""
 
     def __and__(self, other: Spec) -> Selector:
         return AllOf((*_flat(self, AllOf), *_flat(select(other), AllOf)))
@@ -118,6 +118,23 @@ def chain(min_layers: int) -> Selector:
     return Chain(min_layers)
 
 
+def type_named(name: str) -> Selector:
+    """Modules whose type, or a base of it, goes by ``name``: for layers of a library that need not be installed.
+
+    Args:
+        name: bare or qualified, or a glob of either: ``"LlamaRMSNorm"``, ``"*Norm"``.
+
+    Raises:
+        RuleError: when ``name`` is no string or empty.
+
+    >>> type_named("*Norm") | type_named("*Norm?d")
+    select(*Norm | *Norm?d)
+    """
+    if not isinstance(name, str) or not name:
+        raise RuleError(f"type_named({name!r}): expected the name of a module type, such as 'LlamaRMSNorm' or '*Norm'")
+    return OfTypeName(name)
+
+
 @dataclass(frozen=True, repr=False)
 class OfType(Selector):
     """Modules of one of these types, or of a subclass."""
@@ -144,10 +161,11 @@ class OfTypeName(Selector):
     name: str
 
     def matches(self, candidate: Candidate) -> bool:
-        """Whether a class in the module's method resolution order has the name."""
+        """Whether the name, or glob, fits a class in the module's method resolution order."""
         return any(
-            self.name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
+            fnmatchcase(name, self.name)
             for base in type(candidate.module).__mro__
+            for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -185,7 +203,7 @@ class Regex(Selector):
 
     def matches(self, candidate: Candidate) -> bool:
         """Whether the whole name matches."""
-        return re.fullmatch(self.pattern, candidate.name, _flag_bits(self.flags)) is not None
+        return re.fullmatch(self.pattern, candidate.name, flag_bits(self.flags)) is not None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"regex": pattern}``, with ``flags`` when there are any."""
@@ -296,86 +314,6 @@ class Not(Selector):
         return f"~({inner})" if isinstance(self.part, AllOf) or " | " in inner else f"~{inner}"
 
 
-def selector_from_dict(data: object) -> Selector:
-    """The selector that :meth:`Selector.to_dict` wrote. Types are looked up by name; no code is run.
-
-    Raises:
-        RuleError: when a key, a torch.nn type or a pattern is not known or not valid.
-
-    >>> selector_from_dict({"and": [{"type": "torch.nn.Linear"}, {"not": {"glob": "head*"}}]})
-    select(Linear & ~'head*')
-    """
-    if not isinstance(data, Mapping) or len(data) != 1 + ("flags" in data):
-        raise RuleError(f"select: {data!r}: expected one of {_KINDS_LISTED}, such as {{type: torch.nn.Linear}}")
-    kind = next(key for key in data if key != "flags")
-    if kind not in _READERS:
-        raise RuleError(f"select: unknown key {kind!r}: expected one of {_KINDS_LISTED}.{did_you_mean(kind, _READERS)}")
-    if "flags" in data and kind != "regex":
-        raise RuleError(f"select: 'flags' goes with 'regex', not with {kind!r}")
-    return _READERS[kind](data[kind], data.get("flags", ""))
-
-
-def _read_types(value: Any, _: Any) -> Selector:
-    names = value if isinstance(value, list) else [value]
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise RuleError(f"select: type: {value!r}: expected a type's name or a list of names")
-    found = [_read_type(name) for name in names]
-    types = tuple(one for one in found if isinstance(one, type))
-    if len(types) == len(found):
-        return OfType(types)
-    parts = tuple(OfType((one,)) if isinstance(one, type) else one for one in found)
-    return parts[0] if len(parts) == 1 else AnyOf(parts)
-
-
-def _read_type(name: str) -> type | OfTypeName:
-    if not name.startswith("torch.nn."):
-        return OfTypeName(name)
-    known = {key: value for key, value in vars(nn).items() if isinstance(value, type) and issubclass(value, nn.Module)}
-    bare = name.removeprefix("torch.nn.")
-    if bare in known:
-        return known[bare]
-    if "." in bare:
-        return OfTypeName(name)
-    raise RuleError(f"select: torch.nn has no module type {bare!r}.{did_you_mean(bare, known)}")
-
-
-def _read_glob(value: Any, _: Any) -> Selector:
-    if not isinstance(value, str):
-        raise RuleError(f"select: glob: {value!r}: expected a string")
-    return Glob(value)
-
-
-def _read_regex(value: Any, flags: Any) -> Selector:
-    if not isinstance(value, str) or not isinstance(flags, str) or not set(flags) <= set(_FLAGS):
-        raise RuleError(f"select: regex: {value!r} with flags {flags!r}: expected a string, and letters out of 'aimsx'")
-    try:
-        re.compile(value, _flag_bits(flags))
-    except re.error as error:
-        raise RuleError(f"select: regex: {value!r} is not a regular expression: {error}") from None
-    return Regex(value, flags)
-
-
-def _read_parts(kind: type[AllOf] | type[AnyOf], key: str) -> Callable[[Any, Any], Selector]:
-    def read(value: Any, _: Any) -> Selector:
-        if not isinstance(value, list) or not value:
-            raise RuleError(f"select: {key}: {value!r}: expected a list of selectors")
-        return kind(tuple(selector_from_dict(part) for part in value))
-
-    return read
-
-
-_READERS: dict[str, Callable[[Any, Any], Selector]] = {
-    "type": _read_types,
-    "glob": _read_glob,
-    "regex": _read_regex,
-    "chain": lambda value, _: chain(value),
-    "and": _read_parts(AllOf, "and"),
-    "or": _read_parts(AnyOf, "or"),
-    "not": lambda value, _: Not(selector_from_dict(value)),
-}
-_KINDS_LISTED = ", ".join(_READERS)
-
-
 def _type_name(one: type) -> str:
     """The public name of a torch.nn type, the qualified name of any other."""
     public = getattr(nn, one.__name__, None) is one
@@ -392,8 +330,8 @@ def _bracketed(part: Selector) -> str:
 
 
 def _flag_letters(bits: int) -> str:
-    return "".join(letter for letter, bit in _FLAGS.items() if bits & bit)
+    return "".join(letter for letter, bit in FLAGS.items() if bits & bit)
 
 
-def _flag_bits(letters: str) -> int:
-    return sum(_FLAGS[letter] for letter in set(letters))
+def flag_bits(letters: str) -> int:
+    return sum(FLAGS[letter] for letter in set(letters))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from .. import init
-from ..planning import Recipe, chain, rule, select
+from ..planning import Recipe, chain, rule, select, type_named
 
 CHAIN = 6
 """Plain chains of at least this many layers start looking linear: see benchmarks/chain_length.py for the choice."""
@@ -18,14 +18,6 @@ CHAIN = 6
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 LSTMS = (nn.LSTM, nn.LSTMCell)
-
-
-def _is_norm(name: str, module: nn.Module) -> bool:
-    return "Norm" in type(module).__name__ and all(p.dim() == 1 for p in module.parameters(recurse=False))
-
-
-def _is_conv1d_of_transformers(name: str, module: nn.Module) -> bool:
-    return type(module).__name__ == "Conv1D"
 
 
 def default() -> Recipe:
@@ -38,9 +30,11 @@ def default() -> Recipe:
         rules=(
             rule(chain(CHAIN), name="long plain chain", weight=init.looks_linear(), bias=init.zeros()),
             rule(plain_layers, name="linear and conv", weight=init.variance_preserving(), bias=init.zeros()),
-            rule(_is_conv1d_of_transformers, name="Conv1D", weight=init.variance_preserving(), bias=init.zeros()),
+            rule(
+                type_named("Conv1D"), name="transformers' Conv1D", weight=init.variance_preserving(), bias=init.zeros()
+            ),
             rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
-            rule(_is_norm, name="norm", weight=init.ones(), bias=init.zeros()),
+            rule(type_named("*Norm") | type_named("*Norm?d"), name="norm", weight=init.ones(), bias=init.zeros()),
             rule(nn.PReLU, weight=init.constant(0.25)),
             rule(
                 nn.MultiheadAttention,
