@@ -131,6 +131,10 @@ def _sampler(law: Law, dtype: torch.dtype, transform: Transform | None) -> Sampl
 
 
 def _fill(out: Tensor, sampler: Sampler, key: Key, region: Region, transform: Transform | None) -> None:
+    if sampler.is_constant:  # no need to draw
+        value = sampler.values(torch.zeros(1, dtype=torch.int64, device=out.device))
+        out.copy_((value if transform is None else transform(value)).view(()))
+        return
     steps = [math.prod(region.shape[d + 1 :]) for d in range(len(region.shape))]
     start = sum(offset * step for offset, step in zip(region.offsets, steps, strict=True))
     sizes, steps, _ = merge(region.sizes, steps, out.stride())

@@ -35,6 +35,11 @@ class Sampler:
     values: Callable[[Tensor], Tensor]
     extremes: tuple[int, int]
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all bits give the same value."""
+        return self.extremes[0] == self.extremes[1]
+
 
 def make_sampler(law: Law, compute: torch.dtype, target: torch.dtype) -> Sampler:
     """The sampler of ``law`` in ``compute`` (float32, float64; int64 for Bits), for values that end up in ``target``.
