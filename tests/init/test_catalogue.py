@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import math
@@ -115,7 +116,7 @@ def makes_schemes(value: object) -> bool:
     if not inspect.isfunction(value):
         return False
     returns = str(inspect.signature(value).return_annotation)
-    module = inspect.getmodule(value)
+    module = inspect.getmodule(inspect.unwrap(value))
     kinds = [getattr(module, kind.strip(), None) for kind in returns.split("|")]
     return any(isinstance(kind, type) and issubclass(kind, Scheme) for kind in kinds)
 
@@ -356,3 +357,22 @@ def test_factories_pickle(name: str) -> None:
     factory = getattr(init, name)
 
     assert pickle.loads(pickle.dumps(factory)) is factory
+
+
+def test_a_scheme_of_ones_own_needs_no_factory() -> None:
+    @dataclasses.dataclass(frozen=True, repr=False)
+    class Checkerboard(Scheme):
+        height: float
+
+        def _moments(self, site: Site) -> init.Moments:
+            return init.Moments(0.0, self.height**2, -self.height, self.height, kurtosis=1.0)
+
+        def _fill(self, tensor: torch.Tensor, site: Site, region: rng.Region, draw: object) -> None:
+            parity = sum(region.index(dim) for dim in range(tensor.dim())) % 2
+            tensor.copy_((1.0 - 2.0 * parity) * self.height)
+
+    scheme = Checkerboard(0.5)
+
+    assert scheme.sample((2, 2), seed=0).tolist() == [[0.5, -0.5], [-0.5, 0.5]]
+    assert repr(scheme) == "Checkerboard(height=0.5)"
+    assert scheme.to_dict() == {"scheme": "Checkerboard", "height": 0.5}

@@ -7,7 +7,7 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import torch
@@ -49,7 +49,11 @@ class Scheme(ABC):
     uses_flow: ClassVar[bool] = False
     """Whether the values depend on what follows the layer: planning then traces the model for it."""
 
-    _spelling: tuple[str, dict[str, Any]]
+    @property
+    def _call(self) -> tuple[str, dict[str, Any]]:
+        """Name and options of the call that makes this scheme; of the class itself for one made without a factory."""
+        own = fields(self) if is_dataclass(self) else ()
+        return self.__dict__.get("_spelling") or (type(self).__name__, {f.name: getattr(self, f.name) for f in own})
 
     def expected(self, site: Site | Sequence[int]) -> Moments:
         """Mean, variance, support and kurtosis of the values on ``site`` (or on a bare shape)."""
@@ -115,7 +119,7 @@ class Scheme(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain data: ``{"scheme": name, **options}``; ``init.from_dict`` reads it back."""
-        name, options = self._spelling
+        name, options = self._call
         return {"scheme": name, **{k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}}
 
     def layout(
@@ -153,7 +157,7 @@ class Scheme(ABC):
         return repr(self)
 
     def __repr__(self) -> str:
-        name, options = self._spelling
+        name, options = self._call
         return f"{name}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 
     @abstractmethod
