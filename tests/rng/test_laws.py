@@ -301,3 +301,11 @@ def test_laws_that_a_dtype_cannot_hold(law, dtype, message):
             attempt()
         assert str(error.value) == message
     assert not out.any()
+
+
+def test_equal_laws_give_equal_bits():
+    """A negative zero compares equal to a positive one, so it must draw as one."""
+    laws = rng.Uniform(-0.0, -0.0), rng.Uniform(0, 0)
+    signs = [torch.signbit(rng.fill_(torch.ones(1), law, rng.derive_key(0, "w"))).item() for law in laws]
+    assert laws[0] == laws[1]
+    assert signs == [False, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -98,6 +99,7 @@ def sample_at(index: Tensor, law: Law, key: Key, dtype: torch.dtype) -> Tensor:
     return sampler.values(bits_at(index, key, wide=sampler.wide)).to(dtype)
 
 
+@functools.lru_cache(maxsize=1024)
 def support(law: Law, dtype: torch.dtype) -> tuple[float, float]:
     """The least and the greatest value that ``law`` takes in ``dtype``, to rounding; both can come up.
 

@@ -26,7 +26,7 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        _check_finite(self)
+        _settle(self)
         _check_order(self, self.low, self.high)
 
 
@@ -42,7 +42,7 @@ class Normal:
     std: float
 
     def __post_init__(self) -> None:
-        _check_finite(self)
+        _settle(self)
         if self.std < 0:
             raise SchemeError(f"{self}: expected std >= 0")
 
@@ -62,7 +62,7 @@ class TruncatedNormal:
     high: float
 
     def __post_init__(self) -> None:
-        _check_finite(self)
+        _settle(self)
         if self.std <= 0:
             raise SchemeError(f"{self}: expected std > 0")
         _check_order(self, self.low, self.high)
@@ -78,12 +78,15 @@ class TruncatedNormal:
 Law = Bits | Uniform | Normal | TruncatedNormal
 
 
-def _check_finite(law: Law) -> None:
-    for field in fields(law):
-        value = getattr(law, field.name)
+def _settle(law: Law) -> None:
+    """Check that the law's numbers are finite and make floats of them, 0.0 of -0.0, so that equal laws are one."""
+    given = {field.name: getattr(law, field.name) for field in fields(law)}
+    for name, value in given.items():
         real = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not (real and abs(value) <= sys.float_info.max):
-            raise SchemeError(f"{law}: expected a finite number for {field.name}, given {value!r}")
+            raise SchemeError(f"{law}: expected a finite number for {name}, given {value!r}")
+    for name, value in given.items():
+        object.__setattr__(law, name, float(value) + 0.0)
 
 
 def _check_order(law: Law, low: float, high: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Sampler:
         return self.extremes[0] == self.extremes[1]
 
 
+@functools.lru_cache(maxsize=1024)
 def make_sampler(law: Law, compute: torch.dtype, target: torch.dtype) -> Sampler:
     """The sampler of ``law`` in ``compute`` (float32, float64; int64 for Bits), for values that end up in ``target``.
 
