@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from doc_messages import messages_section
 
@@ -13,6 +15,8 @@ from firststep import init, recipes
 from firststep.errors import SchemeError
 from firststep.init import Scheme
 from firststep.planning import Rule
+
+DEPTH = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "default_depth.json"
 
 SHAPE = (256, 128)
 """The weight whose moments the table of schemes shows."""
@@ -99,9 +103,24 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
+def depth_table(language: str) -> str:
+    """What ``benchmarks/default_depth.py`` measured in 30 layers: least and greatest std of any layer's output."""
+    head = {
+        "en": ("30 layers of", "default", "kaiming_normal", "torch"),
+        "zh": ("30 层", "default", "kaiming_normal", "torch"),
+    }[language]
+    rows: dict[str, dict[str, str]] = {}
+    for row in json.loads(DEPTH.read_text(encoding="utf-8"))["rows"]:
+        if row["depth"] == 30:
+            net = f"{row['kind']} {row['width']}, {row['activation']}"
+            rows.setdefault(net, {})[row["start"]] = f"{row['low']:.2g} – {row['high']:.2g}"
+    return _table(head, [(net, *(by[start] for start in ("default", "kaiming", "torch"))) for net, by in rows.items()])
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "schemes": schemes_table,
     "default": recipe_table("default"),
+    "depth": depth_table,
     "messages": messages_section,
 }
 """Each generated part by the name it has in the pages; called with the language."""
