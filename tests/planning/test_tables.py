@@ -10,9 +10,8 @@ import torch
 from torch import nn
 
 from firststep import init
-from firststep.planning import Deviation, Measured, Plan, Recipe, Report, ReportRow, keep, plan, rule
+from firststep.planning import THRESHOLD, Deviation, Measured, Plan, Recipe, Report, ReportRow, keep, plan, rule
 from firststep.planning._names import pattern
-from firststep.planning._report import THRESHOLD
 from firststep.planning._tables import Column, counted, html_table, text_table, text_width
 
 Golden = Callable[[str, str], None]

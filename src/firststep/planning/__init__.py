@@ -7,9 +7,9 @@ from ._measure import measure as measure
 from ._plan import Plan as Plan
 from ._plan import plan as plan
 from ._progress import Progress as Progress
-from ._report import THRESHOLD as THRESHOLD
 from ._report import Report as Report
-from ._report import ReportRow as ReportRow
+from ._report_row import THRESHOLD as THRESHOLD
+from ._report_row import ReportRow as ReportRow
 from ._row import Row as Row
 from ._rulefile import load_rules as load_rules
 from ._rulefile import save_rules as save_rules

@@ -14,7 +14,8 @@ from ..init import Scheme, Site
 from ._inventory import Inventory, Slot, inventory
 from ._measure import Measured, deviation, measure
 from ._progress import Progress, telling
-from ._report import Report, ReportRow
+from ._report import Report
+from ._report_row import ReportRow
 from ._row import Row
 from ._rules import Numbered
 from ._transaction import Transaction

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
 
 from ._measure import Measured
+from ._report_row import THRESHOLD, ReportRow
 from ._tables import Column, counted, group_name, grouped, html_table, listed, number, text_table, text_width
-
-if TYPE_CHECKING:
-    from ._report import ReportRow
 
 _COLUMNS = (
     Column("parameter"),
@@ -22,7 +19,7 @@ _COLUMNS = (
 
 _LEGEND = (
     "deviation: of the measured mean and second moment from the expected, in standard errors, the largest of a group; "
-    "OFF beyond 5, or outside the support (by chance once in 900,000 rows)"
+    f"OFF beyond {THRESHOLD:g}, or outside the support (by chance once in 900,000 rows)"
 )
 
 
