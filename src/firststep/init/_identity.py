@@ -66,10 +66,11 @@ def identity(*, gain: float = 1.0) -> Identity:
 
 @spelled
 def eye() -> Identity:
-    """``w[i, j] = 1`` where i = j, else 0.
+    """``w[i, j] = 1`` where i = j, else 0: :func:`identity` without a gain.
 
-    >>> eye() == identity(gain=1.0)
-    True
+    >>> eye().sample((2, 3), seed=0)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
     """
     return identity()
 

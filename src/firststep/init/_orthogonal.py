@@ -108,6 +108,7 @@ def orthogonal(*, gain: float = 1.0) -> Orthogonal:
     Raises:
         SchemeError: for a gain that is no finite number; on a site with less than 2 dimensions.
 
+    >>> import torch
     >>> w = orthogonal(gain=2.0).sample((3, 5), seed=0)
     >>> torch.allclose(w @ w.T, 4 * torch.eye(3), atol=1e-6)
     True
