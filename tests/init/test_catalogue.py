@@ -54,6 +54,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Site]] = {
     "caffe2_xavier": ({}, MATRIX),
     "caffe2_msra": ({}, KERNEL),
     "goog_uniform": ({}, MATRIX),
+    "goog_routing_uniform": ({}, MATRIX),
     "uniform_unit_scaling": ({"nonlinearity": "tanh"}, MATRIX),
     "small_init": ({"dim": 64}, MATRIX),
     "wang": ({"num_layers": 12, "dim": 64}, MATRIX),

@@ -56,6 +56,7 @@ FORMULAS = [
     (init.caffe2_xavier(), uniform(math.sqrt(3 / IN))),
     (init.caffe2_msra(), normal(math.sqrt(2 / OUT))),
     (init.goog_uniform(), uniform(1 / math.sqrt(OUT))),
+    (init.goog_routing_uniform(), uniform(1 / math.sqrt(IN + OUT))),
     (init.uniform_unit_scaling(nonlinearity="relu"), uniform(math.sqrt(2) * math.sqrt(3 / IN))),
     (init.small_init(), normal(math.sqrt(2 / (5 * IN)))),
     (init.small_init(dim=512), normal(math.sqrt(2 / (5 * 512)))),

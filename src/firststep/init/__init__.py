@@ -68,6 +68,7 @@ from ._scaling import glorot_normal as glorot_normal
 from ._scaling import glorot_normal_jax as glorot_normal_jax
 from ._scaling import glorot_normal_keras as glorot_normal_keras
 from ._scaling import glorot_uniform as glorot_uniform
+from ._scaling import goog_routing_uniform as goog_routing_uniform
 from ._scaling import goog_uniform as goog_uniform
 from ._scaling import he_normal as he_normal
 from ._scaling import he_normal_jax as he_normal_jax

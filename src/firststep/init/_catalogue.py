@@ -56,6 +56,7 @@ _FACTORIES: tuple[Factory, ...] = (
     _scaling.caffe2_xavier,
     _scaling.caffe2_msra,
     _scaling.goog_uniform,
+    _scaling.goog_routing_uniform,
     _scaling.uniform_unit_scaling,
     _scaling.small_init,
     _scaling.wang,

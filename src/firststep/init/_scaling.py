@@ -298,6 +298,18 @@ def goog_uniform() -> VarianceScaling:
 
 
 @spelled
+def goog_routing_uniform() -> VarianceScaling:
+    """``w ~ U(-a, a), a = 1 / sqrt(fan_in + fan_out)``: the routing layers of CondConv's EfficientNet.
+
+    Source: timm's EfficientNet, after the TensorFlow original.
+
+    >>> goog_routing_uniform().expected((6, 3)).high
+    0.3333333333333333
+    """
+    return variance_scaling(1 / 6, "fan_avg", "uniform")
+
+
+@spelled
 def uniform_unit_scaling(*, nonlinearity: str | nn.Module | Activation = "linear") -> VarianceScaling:
     """``w ~ U(-a, a), a = gain sqrt(3 / fan_in)``.
 
