@@ -142,3 +142,28 @@ def test_it_can_be_saved_and_read_back(tmp_path: Path) -> None:
     fs.save_rules(recipe.rules, tmp_path / "default.yaml")
 
     assert tuple(fs.load_rules(tmp_path / "default.yaml")) == recipe.rules
+
+
+def test_a_tied_embeddings_padding_row_stays_zero_though_the_head_wins_it() -> None:
+    model = Tied()
+    model.embedding.padding_idx = 3
+    report = fs.initialize(model, seed=0)
+
+    assert report.ok
+    assert report.rows[0].row.layer == "Linear"
+    assert not model.head.weight[3].any()
+    assert model.head.weight[:3].all()
+
+
+def test_a_chain_through_convolutions_flatten_and_linear_layers_is_linear() -> None:
+    """Sums and multiples of images give sums and multiples of logits; nothing random about it."""
+    model = nn.Sequential(
+        nn.Conv2d(2, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.SiLU(),
+        nn.Conv2d(8, 4, 3, padding=1), nn.SiLU(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(16, 12), nn.SiLU(), nn.Dropout(0.0), nn.Linear(12, 12), nn.SiLU(), nn.Linear(12, 5),
+    ).double()  # fmt: skip
+    fs.initialize(model, seed=0)
+    x, y = torch.randn(2, 3, 2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    torch.testing.assert_close(model(2 * x - 3 * y), 2 * model(x) - 3 * model(y), rtol=1e-9, atol=1e-12)
+    assert model(x).abs().max() > 0.1

@@ -200,7 +200,10 @@ class _Survey:
     def _site(self, slot: Slot, found: Match, scheme: Scheme) -> Site:
         owner, local_name = found.place.owner, found.place.local_name
         site = site_of(owner.plain, local_name, name=slot.name)
-        flow = self._flows.of(owner.module) if getattr(scheme, "uses_flow", False) else None
+        if len(slot.places) > 1:  # whichever layer the rule speaks of, an embedding tied to it has its padding row
+            readings = (site_of(place.owner.plain, place.local_name) for place in slot.places)
+            site = replace(site, zero_rows=tuple(sorted({row for one in readings for row in one.zero_rows})))
+        flow = self._flows.of(owner.module) if scheme.uses_flow else None
         if flow is None:
             return site
         return replace(
