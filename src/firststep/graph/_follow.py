@@ -206,7 +206,7 @@ def _pick(linear: bool, passing: bool) -> Kind:
 
 def _flattens(node: fx.Node) -> bool:
     """``x.view(n, -1)`` and ``x.reshape(n, -1)``: all but the batch axis in one, channels first."""
-    return node.target in ("view", "reshape") and len(node.args) == 3 and node.args[-1] in (-1,)
+    return node.target in ("view", "reshape") and node.args[2:] == (-1,)
 
 
 def _activation(node: fx.Node, modules: dict[str, nn.Module]) -> str | None:

@@ -38,7 +38,7 @@ class VariancePreserving(Elementwise):
         return self._scaling(site).law(part, site)
 
     def describe(self, site: Site) -> str:
-        return f"{self!r}{_gain_text(self.gain(site), site)}"
+        return _with_gain(self, self.gain(site), site)
 
 
 @spelled
@@ -101,7 +101,7 @@ class LooksLinear(Scheme):
             centre.copy_(a)
 
     def describe(self, site: Site) -> str:
-        return f"{self!r}{_gain_text(self.gain(site), site)}"
+        return _with_gain(self, self.gain(site), site)
 
 
 @spelled
@@ -138,6 +138,6 @@ def _stretch(rows: int, columns: int) -> float:
     return math.sqrt(rows / columns) if rows > columns > 0 else 1.0
 
 
-def _gain_text(value: float, site: Site) -> str:
-    """The activation found and its gain, for a plan's row; nothing where the gain is 1 for want of one."""
-    return "" if site.nonlinearity in (None, "linear") else f" [{site.nonlinearity} {value:.3g}]"
+def _with_gain(scheme: Scheme, gain: float, site: Site) -> str:
+    """A plan's words for ``scheme``: with the activation found and its gain, or alone where none was found."""
+    return f"{scheme!r}" + ("" if site.nonlinearity in (None, "linear") else f" [{site.nonlinearity} {gain:.3g}]")
