@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,24 +22,69 @@ NARROW_WIDTH = 2**24
 _MASK = 0xFFFFFFFF
 
 
+Kind: TypeAlias = Literal["constant", "bits", "uniform", "normal", "truncated"]
+
+
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How the bits of one element become its value.
+    """How the bits of one element become its value: a law as the numbers that a loop needs, rounded beforehand.
+
+        constant    shift
+        bits        the word itself
+        uniform     clamp(u * scale + shift), u the upper 24 bits over 2^24, or 53 over 2^53 when wide
+        normal      z * scale + shift, z the quantile of the word
+        truncated   clamp(z * scale + shift), z the quantile of the word first + floor(bits * width / 2^n)
+
+    with n = 32, or 64 when wide. The truncated map keeps order and reaches every word between the bounds and no other;
+    its clamp undoes rounding only. A wide truncated law is rounded to ``compute`` before the clamp.
+
+    :meth:`values` is the specification; the kernels read the same numbers and give the same bits.
 
     Args:
+        kind: which of the five.
+        compute: dtype of the values: float32, float64, or int64 for bits.
         wide: whether an element takes 64 bits (words 2i and 2i + 1, the first the upper half) or 32 (word i).
-        values: maps bits, int64, to values in the compute dtype, elementwise; increasing in the bits.
-        extremes: the bits that give the least and the greatest value.
+        shift, scale: numbers of float64 when wide, else of float32.
+        bottom, top: the clamp.
+        first, width: the truncated map.
     """
 
-    wide: bool
-    values: Callable[[Tensor], Tensor]
-    extremes: tuple[int, int]
+    kind: Kind
+    compute: torch.dtype
+    wide: bool = False
+    shift: float = 0.0
+    scale: float = 0.0
+    bottom: float = -math.inf
+    top: float = math.inf
+    first: int = 0
+    width: int = 0
 
     @property
     def is_constant(self) -> bool:
         """Whether all bits give the same value."""
-        return self.extremes[0] == self.extremes[1]
+        return self.kind == "constant"
+
+    @property
+    def extremes(self) -> tuple[int, int]:
+        """The bits that give the least and the greatest value."""
+        if self.kind == "normal":
+            return (-(2**63), 2**63 - 1) if self.wide else (2**31, 2**31 - 1)
+        return (0, 0) if self.is_constant else (0, -1 if self.wide else _MASK)
+
+    def values(self, bits: Tensor) -> Tensor:
+        """Maps bits, int64, to values in the compute dtype, elementwise; increasing from one extreme to the other."""
+        if self.kind == "constant":
+            return torch.full_like(bits, self.shift, dtype=self.compute)
+        if self.kind == "bits":
+            return bits.clone()
+        if self.kind == "uniform":
+            drop, digits = (11, 53) if self.wide else (8, 24)
+            u = ((bits >> drop) & (2**digits - 1)).to(self.compute).mul_(2.0**-digits)
+            return u.mul_(self.scale).add_(self.shift).clamp_(self.bottom, self.top)
+        if self.kind == "truncated":
+            bits = (_mulhi64 if self.wide else _mulhi32)(bits, self.width).add_(self.first)
+        z = (ndtri64 if self.wide else ndtri32)(bits).mul_(self.scale).add_(self.shift)
+        return z if self.kind == "normal" else z.to(self.compute).clamp_(self.bottom, self.top)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -50,7 +95,7 @@ def make_sampler(law: Law, compute: torch.dtype, target: torch.dtype) -> Sampler
         SchemeError: when ``target`` cannot hold the law's values.
     """
     if isinstance(law, Bits):
-        return Sampler(False, torch.Tensor.clone, (0, _MASK))
+        return Sampler("bits", compute)
     if isinstance(law, Normal):
         return _normal(law, compute, target)
     if law.low == law.high:
@@ -69,54 +114,30 @@ def make_sampler(law: Law, compute: torch.dtype, target: torch.dtype) -> Sampler
 
 def _constant(law: Law, value: float, compute: torch.dtype, target: torch.dtype) -> Sampler:
     _check_reach(law, value, target)
-    return Sampler(False, lambda bits: torch.full_like(bits, value, dtype=compute), (0, 0))
+    return Sampler("constant", compute, shift=rounded(value, compute))
 
 
 def _normal(law: Normal, compute: torch.dtype, target: torch.dtype) -> Sampler:
-    """``z * std + mean``."""
     wide = compute == torch.float64
-    quantile, z_max = (ndtri64, Z_MAX_64) if wide else (ndtri32, Z_MAX_32)
-    _check_reach(law, abs(law.mean) + z_max * law.std, target)
-    mean, std = rounded(law.mean, compute), rounded(law.std, compute)
-
-    def values(bits: Tensor) -> Tensor:
-        return quantile(bits).mul_(std).add_(mean)
-
-    return Sampler(wide, values, (-(2**63), 2**63 - 1) if wide else (2**31, 2**31 - 1))
+    _check_reach(law, abs(law.mean) + (Z_MAX_64 if wide else Z_MAX_32) * law.std, target)
+    return Sampler("normal", compute, wide, rounded(law.mean, compute), rounded(law.std, compute))
 
 
 def _uniform(law: Uniform, compute: torch.dtype, bottom: float, top: float) -> Sampler:
-    """``u * (high - low) + low``, then the clamp; u is the upper 24 bits over 2^24, or 53 over 2^53 in float64."""
-    wide = compute == torch.float64
-    drop, digits = (11, 53) if wide else (8, 24)
     low, width = rounded(law.low, compute), rounded(law.high - law.low, compute)
     if not math.isfinite(width):
         raise SchemeError(f"{law}: high - low overflows {_short(compute)}. Use closer bounds or a wider dtype")
-
-    def values(bits: Tensor) -> Tensor:
-        u = ((bits >> drop) & (2**digits - 1)).to(compute).mul_(2.0**-digits)
-        return u.mul_(width).add_(low).clamp_(bottom, top)
-
-    return Sampler(wide, values, (0, -1 if wide else _MASK))
+    return Sampler("uniform", compute, compute == torch.float64, low, width, bottom, top)
 
 
 def _truncated(law: TruncatedNormal, compute: torch.dtype, bottom: float, top: float) -> Sampler:
-    """The normal's values at the words ``first + floor(bits * width / 2^n)``, n = 32 or 64, then the clamp.
-
-    The map keeps order and reaches every word between the bounds and no other; the clamp undoes rounding only.
-    """
     first, width = word_range(law.mean, law.std, law.low, law.high, bits=32)
     wide = compute == torch.float64 or width < NARROW_WIDTH
     if wide:
         first, width = word_range(law.mean, law.std, law.low, law.high, bits=64)
     inner = torch.float64 if wide else torch.float32
     mean, std = rounded(law.mean, inner), rounded(law.std, inner)
-
-    def values(bits: Tensor) -> Tensor:
-        z = ndtri64(_mulhi64(bits, width).add_(first)) if wide else ndtri32(_mulhi32(bits, width).add_(first))
-        return z.mul_(std).add_(mean).to(compute).clamp_(bottom, top)
-
-    return Sampler(wide, values, (0, -1 if wide else _MASK))
+    return Sampler("truncated", compute, wide, mean, std, bottom, top, first, width)
 
 
 def _mulhi32(bits: Tensor, factor: int) -> Tensor:
