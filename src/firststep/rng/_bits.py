@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ._box import merge
 from ._key import Key
 from ._philox import philox
 
@@ -83,21 +84,3 @@ def _grid(start: int, sizes: Sequence[int], steps: Sequence[int], device: torch.
         along = torch.arange(0, size * step, step, dtype=torch.int64, device=device)
         grid = (grid.unsqueeze(1) + along).flatten()
     return grid
-
-
-def merge(sizes: Sequence[int], *strides: Sequence[int]) -> tuple[list[int], ...]:
-    """Drop dimensions of size 1 and join neighbours that every one of ``strides`` walks evenly.
-
-    >>> merge((2, 1, 3, 4), (12, 12, 4, 1), (12, 12, 4, 1))
-    ([24], [1], [1])
-    >>> merge((2, 3, 4), (12, 4, 1), (60, 5, 1))
-    ([2, 3, 4], [12, 4, 1], [60, 5, 1])
-    """
-    kept: list[tuple[int, ...]] = []
-    for size, *steps in zip(sizes, *strides, strict=True):
-        if size == 1:
-            continue
-        if kept and all(outer == size * step for outer, step in zip(kept[-1][1:], steps, strict=True)):
-            size *= kept.pop()[0]
-        kept.append((size, *steps))
-    return tuple([row[i] for row in kept] for i in range(1 + len(strides)))

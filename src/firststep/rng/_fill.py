@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import SchemeError
-from ._bits import bits_at, bits_of_box, merge
+from ._bits import bits_at, bits_of_box
+from ._box import Box, box_of
 from ._eager import eager
 from ._key import Key
 from ._laws import Bits, Law, Normal
+from ._native import MAX_RANK, Native, native, packed_box, packed_law, serves, touched
 from ._region import Region
 from ._sampler import Sampler, make_sampler
+from ._work import Work
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -57,7 +60,7 @@ def fill_(
         raise SchemeError(
             f"fill_ was asked for {region} in a tensor of shape {tuple(out.shape)}; expected shape {region.sizes}"
         )
-    sampler = _sampler(law, out.dtype, transform)
+    sampler = sampler_of(law, out.dtype, transform)
     if out.is_meta or out.numel() == 0:
         return out
     with torch.no_grad():
@@ -92,7 +95,7 @@ def sample_at(index: Tensor, law: Law, key: Key, dtype: torch.dtype) -> Tensor:
     """
     if index.dtype != torch.int64:
         raise SchemeError(f"sample_at was given indices of {index.dtype}; expected torch.int64")
-    sampler = _sampler(law, dtype, None)
+    sampler = sampler_of(law, dtype)
     if dtype.is_complex:
         parts = torch.stack((2 * index, 2 * index + 1), dim=-1)
         return torch.view_as_complex(sampler.values(bits_at(parts, key, wide=sampler.wide)).to(dtype.to_real()))
@@ -111,13 +114,13 @@ def support(law: Law, dtype: torch.dtype) -> tuple[float, float]:
     >>> support(Normal(0.0, 1.0), torch.float32)
     (-6.337957382202148, 6.337957382202148)
     """
-    sampler = _sampler(law, dtype, None)
+    sampler = sampler_of(law, dtype)
     extremes = torch.tensor(sampler.extremes, dtype=torch.int64, device="cpu")
     low, high = sampler.values(extremes).to(dtype.to_real()).double().tolist()
     return low, high
 
 
-def _sampler(law: Law, dtype: torch.dtype, transform: Transform | None) -> Sampler:
+def sampler_of(law: Law, dtype: torch.dtype, transform: Transform | None = None) -> Sampler:
     """What turns bits into values for a tensor of ``dtype``, or the error that says why there is none."""
     if isinstance(law, Bits):
         if dtype != torch.int64 and transform is None:
@@ -137,16 +140,43 @@ def _fill(out: Tensor, sampler: Sampler, key: Key, region: Region, transform: Tr
         value = sampler.values(torch.zeros(1, dtype=torch.int64, device=out.device))
         out.copy_((value if transform is None else transform(value)).view(()))
         return
-    steps = [math.prod(region.shape[d + 1 :]) for d in range(len(region.shape))]
-    start = sum(offset * step for offset, step in zip(region.offsets, steps, strict=True))
-    sizes, steps, _ = merge(region.sizes, steps, out.stride())
-    out = out.view(sizes)
-    for box in _boxes(sizes, _chunk(out.device, wide=sampler.wide)):
-        piece = out[box]
-        first = start + sum(along.start * step for along, step in zip(box, steps, strict=False))
-        bits = bits_of_box(first, piece.shape, steps, key, out.device, wide=sampler.wide)
-        values = sampler.values(bits)
+    box, strides = box_of(region, out)
+    kernel = native() if out.is_cpu else None
+    if kernel is not None and len(box.sizes) <= MAX_RANK:
+        if transform is None and serves(out):
+            _fill_natively(kernel, out, sampler, key, box, strides)
+            return
+    else:
+        kernel = None
+    out = out.view(box.sizes)
+    for piece, inner in _pieces(out, box, _chunk(out.device, wide=sampler.wide)):
+        values = _draw(kernel, sampler, key, inner, out.device)
         piece.copy_((values if transform is None else transform(values)).view(piece.shape))
+
+
+def _fill_natively(kernel: Native, out: Tensor, sampler: Sampler, key: Key, box: Box, strides: Sequence[int]) -> None:
+    law = packed_law(sampler, out.dtype)
+    job = packed_box(out, law, key.digest, box.start, box.sizes, box.steps, strides)
+    Work(kernel, [job], out.numel()).run()
+    touched(out)
+
+
+def _draw(kernel: Native | None, sampler: Sampler, key: Key, box: Box, device: torch.device) -> Tensor:
+    """The values of a box in the compute dtype, flat."""
+    if kernel is None:
+        bits = bits_of_box(box.start, box.sizes, box.steps, key, device, wide=sampler.wide)
+        return sampler.values(bits)
+    values = torch.empty(box.sizes, dtype=sampler.compute, device=device)
+    _fill_natively(kernel, values, sampler, key, box, values.stride())
+    return values.flatten()
+
+
+def _pieces(out: Tensor, box: Box, most: int) -> Iterator[tuple[Tensor, Box]]:
+    """Views of ``out`` of at most ``most`` elements each, with their boxes."""
+    for slices in _boxes(box.sizes, most):
+        piece = out[slices]
+        first = box.start + sum(along.start * step for along, step in zip(slices, box.steps, strict=False))
+        yield piece, Box(first, list(piece.shape), box.steps)
 
 
 def _boxes(sizes: list[int], most: int) -> Iterator[tuple[slice, ...]]:

@@ -26,6 +26,11 @@ class Key:
     philox: int
     stream: int
 
+    @property
+    def digest(self) -> bytes:
+        """Both as 16 bytes, little endian: what :func:`derive_key` made them of."""
+        return (self.stream << 64 | self.philox).to_bytes(16, "little")
+
 
 def derive_key(seed: int, name: str, purpose: str = "") -> Key:
     """The key of the stream that ``name`` draws from under ``seed``.

@@ -95,7 +95,7 @@ def _horner(coefficients: Sequence[Tensor], u: Tensor) -> Tensor:
 @functools.cache
 def _table_32() -> array[float]:
     """Columns (scale, shift, c_0 .. c_8), one after the other: u = scale f + shift."""
-    *octaves, centre = _parse(_table32.ROWS, _table32.DEGREE)
+    *octaves, centre = parse_table(_table32.ROWS, _table32.DEGREE)
     rows = [(2.0**-k, -1.5, *row) for k, row in enumerate(octaves, start=-1)]
     return array("f", _by_column([*rows, (2.0**-31, 0.0, *centre)]))
 
@@ -103,12 +103,13 @@ def _table_32() -> array[float]:
 @functools.cache
 def _table_64() -> array[float]:
     """Columns (scale, shift, slope, constant, c_0 .. c_20): besides u, the factor slope f + constant."""
-    *octaves, centre = _parse(_table64.ROWS, _table64.DEGREE)
+    *octaves, centre = parse_table(_table64.ROWS, _table64.DEGREE)
     rows = [(2.0**-k, -1.5, 0.0, 1.0, *row) for k, row in enumerate(octaves, start=-1)]
     return array("d", _by_column([*rows, (2.0**-63, -0.25, 2.0**-63, 0.0, *centre)]))
 
 
-def _parse(text: str, degree: int) -> list[list[float]]:
+def parse_table(text: str, degree: int) -> list[list[float]]:
+    """The rows of a table's text, constant term first."""
     numbers = [float.fromhex(number) for number in text.split()]
     return [numbers[i : i + degree + 1] for i in range(0, len(numbers), degree + 1)]
 

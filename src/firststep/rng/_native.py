@@ -1,0 +1,199 @@
+"""The native kernel: whether there is one, whether it is right, and telling it what to fill.
+
+The extension ``_kernel`` (csrc/) does in C what ``Sampler.values`` says, bit for bit, with the widest instructions that
+the processor has. It is optional: where it is missing, or computes anything else, torch operations serve.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ..errors import FirststepError, did_you_mean
+from . import _table32, _table64
+from ._laws import Normal, TruncatedNormal, Uniform
+from ._normal import parse_table
+from ._sampler import Sampler, make_sampler
+
+VARIABLE = "FIRSTSTEP_KERNEL"
+"""Environment variable: an instruction set, or ``torch`` for none."""
+
+MAX_RANK = 8
+"""Dimensions of a box, after those that are walked evenly are merged."""
+
+CHUNK = 2**16
+"""Elements that the kernel takes at a time."""
+
+FILL, MEASURE_BEFORE, MEASURE_AFTER = 1, 2, 4
+
+SUMS = 10
+"""Numbers that the kernel keeps of a chunk: two rows, before and after, of five."""
+
+_KINDS = {"constant": 0, "bits": 1, "uniform": 2, "normal": 3, "truncated": 4}
+_WHOLE = 5
+_DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2, torch.float64: 3, torch.int64: 4}
+_COMPUTE = {torch.float64: torch.float64, torch.int64: torch.int64}
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A kernel that has been tried: the extension, and the number and name of the instruction set it runs with."""
+
+    module: ModuleType
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What serves CPU tensors, and why."""
+
+    native: Native | None
+    reason: str
+
+
+def native() -> Native | None:
+    """The kernel that serves CPU tensors; ``None`` when torch operations do."""
+    return choice().native
+
+
+@functools.cache
+def choice() -> Choice:
+    """Load the extension and try it, once. Nothing happens before the first call.
+
+    Raises:
+        FirststepError: when FIRSTSTEP_KERNEL asks for what is not here.
+    """
+    wish = os.environ.get(VARIABLE, "")
+    if wish == "torch":
+        return Choice(None, f"{VARIABLE}=torch asks for it")
+    try:
+        from . import _kernel  # pyright: ignore[reportAttributeAccessIssue]
+    except ImportError as error:
+        if wish:
+            raise FirststepError(f"{VARIABLE}={wish}: the native kernel cannot be loaded ({error})") from error
+        return Choice(None, f"the native kernel cannot be loaded ({error})")
+    found = kernels(_kernel)
+    if wish and wish not in (one.name for one in found):
+        names = [one.name for one in found]
+        raise FirststepError(
+            f"{VARIABLE}={wish}: this processor has {', '.join(names)}; expected one of them, or torch."
+            f"{did_you_mean(wish, names)}"
+        )
+    wrong = []
+    for one in found:
+        if wish in ("", one.name):
+            if known_answer(one) == KNOWN_ANSWER:
+                return Choice(one, f"{VARIABLE}={wish} asks for it" if wish else "the fastest that this processor has")
+            wrong.append(one.name)
+    return Choice(None, f"the native kernel was built wrongly: {', '.join(wrong)} failed the known-answer test")
+
+
+def kernels(module: ModuleType) -> list[Native]:
+    """The kernels of an extension that this processor can run, fastest first."""
+    module.set_tables(_table(_table32, "f"), _table(_table64, "d"))
+    return [Native(module, index, name) for index, name in enumerate(module.instruction_sets())]
+
+
+KNOWN_ANSWER = "54c876fc4048198585f65fa34c91f0db"
+"""Digest of :func:`known_answer`'s values by torch operations, which a test recomputes."""
+
+_TRIED = (
+    Uniform(-0.3, 0.7),
+    Normal(0.5, 2.0),
+    TruncatedNormal(0.0, 1.0, -2.0, 2.0),
+    TruncatedNormal(0.0, 0.02, -2.0, 2.0),
+    TruncatedNormal(0.0, 1.0, 5.0, 6.0),
+)
+
+
+def known_answer(kernel: Native | None) -> str:
+    """Digest of 515 values of five laws in four dtypes, drawn by a kernel, or by torch operations.
+
+    A fused multiply-add, or numbers flushed to zero, would change several of them.
+    """
+    from ._bits import bits_of_box
+    from ._key import Key
+
+    digest, key, count = hashlib.blake2b(digest_size=16), Key(1, 2), 515
+    for law in _TRIED:
+        for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
+            sampler = make_sampler(law, _COMPUTE.get(dtype, torch.float32), dtype)
+            out = torch.empty(count, dtype=dtype, device="cpu")
+            if kernel is None:
+                bits = bits_of_box(0, (count,), (1,), key, out.device, wide=sampler.wide)
+                out.copy_(sampler.values(bits))
+            else:
+                kernel.module.fill(kernel.index, packed_law(sampler, dtype), key.digest, out.data_ptr(), count)
+            digest.update(bytes(out.view(torch.uint8).tolist()))
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def packed_law(sampler: Sampler, dtype: torch.dtype) -> bytes:
+    """``sampler`` as the kernel reads it, for memory of ``dtype``."""
+    from . import _kernel  # pyright: ignore[reportAttributeAccessIssue]
+
+    whole = sampler.kind == "truncated" and sampler.width == 1 << (64 if sampler.wide else 32)
+    return _kernel.law(
+        _WHOLE if whole else _KINDS[sampler.kind],
+        _DTYPES[dtype],
+        sampler.wide,
+        sampler.wide and sampler.compute == torch.float32,
+        sampler.shift,
+        sampler.scale,
+        sampler.bottom,
+        sampler.top,
+        sampler.first % 2**64,
+        0 if whole else sampler.width,
+    )
+
+
+def serves(out: Tensor) -> bool:
+    """Whether a kernel can write ``out``: plain memory of this process, of a dtype that it knows.
+
+    Subclasses, and tensors whose operations somebody watches or transforms, are left to torch.
+    """
+    return (
+        type(out) in (Tensor, torch.nn.Parameter)
+        and out.is_cpu
+        and out.dtype in _DTYPES
+        and out.layout is torch.strided
+        and not out.is_neg()
+        and not torch._C._len_torch_dispatch_stack()
+        and not torch._C._functorch.is_functorch_wrapped_tensor(out)
+    )
+
+
+def touched(out: Tensor) -> None:
+    """Tell autograd that ``out`` was written, as torch's own in-place functions do."""
+    if not out.is_inference():
+        torch.autograd.graph.increment_version(out)
+
+
+def packed_box(
+    out: Tensor,
+    law: bytes,
+    digest: bytes,
+    start: int,
+    sizes: Sequence[int],
+    steps: Sequence[int],
+    strides: Sequence[int],
+) -> bytes:
+    """A job: the elements at indices ``start + sum_d i_d steps[d]``, into ``out`` at ``sum_d i_d strides[d]``."""
+    from . import _kernel  # pyright: ignore[reportAttributeAccessIssue]
+
+    return _kernel.box(law, digest, out.data_ptr(), start, tuple(sizes), tuple(steps), tuple(strides))
+
+
+def _table(table: ModuleType, typecode: str) -> bytes:
+    rows = parse_table(table.ROWS, table.DEGREE)
+    return array(typecode, [number for row in rows for number in row]).tobytes()
