@@ -42,7 +42,7 @@ typedef struct {
     uint64_t chunks_before; /* chunks of the jobs before this one */
 } Job;
 
-enum { FILL = 1, MEASURE_BEFORE = 2, MEASURE_AFTER = 4 };
+enum { FILL = 1, MEASURE_BEFORE = 2, MEASURE_AFTER = 4, KEEP = 8 };
 
 /* Sums of one chunk about one of its own elements: a constant has no variance, a large mean costs no digits. */
 typedef struct {

@@ -123,7 +123,8 @@ static PyObject *py_law(PyObject *self, PyObject *args) {
     return PyBytes_FromStringAndSize((const char *)&law, sizeof law);
 }
 
-/* dense(law, digest, out, count, backup, tasks): a box that is all of a tensor, in one run of memory. */
+/* dense(law, digest, out, count, tasks, backup): a box that is all of a tensor, in one run of memory. backup counts bytes
+ * from the start of the memory that join is given. */
 static PyObject *py_dense(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
     char *law, *digest;
@@ -135,8 +136,8 @@ static PyObject *py_dense(PyObject *self, PyObject *const *args, Py_ssize_t narg
     job.key = key_of((const unsigned char *)digest);
     job.out = (void *)(uintptr_t)number(args[2]);
     job.count = number(args[3]);
-    job.backup = (void *)(uintptr_t)number(args[4]);
-    job.tasks = (int32_t)number(args[5]);
+    job.tasks = (int32_t)number(args[4]);
+    job.backup = (void *)(uintptr_t)number(args[5]);
     job.rank = 1;
     job.sizes[0] = (int64_t)job.count;
     job.steps[0] = job.strides[0] = 1;
@@ -179,11 +180,14 @@ static PyObject *py_box(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     return PyBytes_FromStringAndSize((const char *)&job, sizeof job);
 }
 
-/* join(list of jobs) -> (jobs, number of chunks) */
-static PyObject *py_join(PyObject *self, PyObject *list) {
+/* join(list of jobs, address of memory for backups) -> (jobs, number of chunks) */
+static PyObject *py_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
+    if (!arguments(nargs, 2)) return NULL;
+    PyObject *list = args[0];
     Py_ssize_t n = PyList_Size(list);
-    if (n < 0) return NULL;
+    uint64_t backups = number(args[1]);
+    if (n < 0 || PyErr_Occurred()) return NULL;
     PyObject *joined = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(Job));
     char *to, *from;
     Py_ssize_t length;
@@ -195,6 +199,7 @@ static PyObject *py_join(PyObject *self, PyObject *list) {
         Job job;
         memcpy(&job, from, sizeof job);
         job.chunks_before = chunks;
+        if (job.tasks & KEEP) job.backup = (void *)(uintptr_t)(backups + (uint64_t)(uintptr_t)job.backup);
         chunks += chunks_of(&job);
         memcpy(to, &job, sizeof job);
     }
@@ -340,9 +345,9 @@ static PyMethodDef methods[] = {
     {"instruction_sets", py_sets, METH_NOARGS, "names, fastest first"},
     {"set_tables", py_tables, METH_VARARGS, "set_tables(rows32, rows64)"},
     {"law", py_law, METH_VARARGS, "law(kind, dtype, wide, narrowed, shift, scale, bottom, top, first, width)"},
-    {"dense", FAST(py_dense), "dense(law, digest, out, count, backup, tasks)"},
+    {"dense", FAST(py_dense), "dense(law, digest, out, count, tasks, backup)"},
     {"box", FAST(py_box), "box(law, digest, out, start, sizes, steps, strides)"},
-    {"join", py_join, METH_O, "join(list of jobs) -> (jobs, chunks)"},
+    {"join", FAST(py_join), "join(list of jobs, backups) -> (jobs, chunks)"},
     {"run", FAST(py_run), "run(set, jobs, begin, end, sums, saved)"},
     {"restore", FAST(py_restore), "restore(jobs, chunks, saved)"},
     {"fill", FAST(py_fill), "fill(set, law, digest, out, count)"},

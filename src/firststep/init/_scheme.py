@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
@@ -100,6 +100,17 @@ class Scheme(ABC):
                 tensor.narrow(0, start if length else 0, length).zero_()
         return tensor
 
+    def fills(self, tensor: Tensor, *, seed: int, name: str, site: Site) -> list[rng.Fill] | None:
+        """What :meth:`fill_` draws, so that many tensors can be filled at once; ``None`` when there is more to it.
+
+        The fills share no element, and together they cover ``tensor``, which holds all of ``site``. Nothing is checked.
+        """
+        region = rng.Region.whole(site.shape)
+        found = self._fills(tensor, site, region, Draw(seed, name))
+        if found is None or not site.zero_rows:
+            return found
+        return [one for fill in found for one in _around_zero_rows(fill, site.zero_rows)]
+
     def sample(
         self,
         shape: Sequence[int] | Site,
@@ -179,6 +190,10 @@ class Scheme(ABC):
     @abstractmethod
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None: ...
 
+    def _fills(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> list[rng.Fill] | None:
+        """What :meth:`_fill` draws, when it does nothing else."""
+        return None
+
 
 class Elementwise(Scheme):
     """A scheme whose elements are independent draws of one law per part."""
@@ -207,8 +222,17 @@ class Elementwise(Scheme):
         return Moments.mixture([p.size for p in parts], [self.part_moments(p, site) for p in parts])
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
-        for part, piece, box in pieces(tensor, site, region):
-            rng.fill_(piece, self.law(part, site), draw.key(), box)
+        rng.fill_many_(self._draws(tensor, site, region, draw))
+
+    def _fills(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> list[rng.Fill] | None:
+        more = type(self)._fill is not Elementwise._fill  # in a subclass
+        return None if more else self._draws(tensor, site, region, draw)
+
+    def _draws(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> list[rng.Fill]:
+        key = draw.key()
+        if len(site.parts) <= 1 and region.is_whole:
+            return [rng.Fill(tensor, self.law(parts_of(site)[0], site), key)]
+        return [rng.Fill(piece, self.law(part, site), key, box) for part, piece, box in pieces(tensor, site, region)]
 
 
 class Transformed(Elementwise):
@@ -260,6 +284,9 @@ class Laid(Scheme):
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         self.scheme._fill(tensor, self.reading.read(site), region, draw)
 
+    def _fills(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> list[rng.Fill] | None:
+        return self.scheme._fills(tensor, self.reading.read(site), region, draw)
+
 
 def pieces(tensor: Tensor, site: Site, region: rng.Region) -> list[tuple[Part, Tensor, rng.Region]]:
     """The parts of ``site`` that ``region`` touches, each with its view of ``tensor`` and its own region."""
@@ -272,6 +299,19 @@ def pieces(tensor: Tensor, site: Site, region: rng.Region) -> list[tuple[Part, T
             found.append((part, tensor.narrow(site.axis, local, length), region.narrow(site.axis, local, length)))
         start += part.size
     return found
+
+
+def _around_zero_rows(fill: rng.Fill, rows: Sequence[int]) -> Iterator[rng.Fill]:
+    """``fill`` cut along its first dimension, the rows that are held at zero filled with it."""
+    region = fill.region or rng.Region.whole(fill.out.shape)
+    start, stop = region.offsets[0], region.offsets[0] + region.sizes[0]
+    held = sorted(row for row in set(rows) if start <= row < stop)
+    edges = [start, *(edge for row in held for edge in (row, row + 1)), stop]
+    for begin, end in zip(edges, edges[1:], strict=False):
+        if begin < end:
+            law = rng.Uniform(0.0, 0.0) if begin in held and end == begin + 1 else fill.law
+            piece, box = (one.narrow(0, begin - start, end - begin) for one in (fill.out, region))
+            yield rng.Fill(piece, law, fill.key, box)
 
 
 def parts_of(site: Site) -> tuple[Part, ...]:

@@ -13,13 +13,13 @@ from ..errors import ApplyError
 from ..init import Scheme, Site
 from ._inventory import Inventory, Slot, inventory
 from ._measure import Measured, deviation, measure
-from ._progress import Progress, telling
+from ._progress import Progress, Tell, telling
 from ._report import Report
 from ._report_row import ReportRow
 from ._row import Row
 from ._rules import Numbered
 from ._transaction import Transaction
-from ._writers import Staged, Through, same
+from ._writers import Plain, Staged, Through, same
 
 
 def apply(
@@ -48,7 +48,11 @@ def apply(
             if row.scheme is not None and isinstance(slot.writer, Through)
         }
         with telling(progress, sum(row.numel for row in rows if row.scheme is not None)) as tell:
-            done = [work.row(row, slot, staged.get(row.name), tell) for row, slot in zip(rows, slots, strict=True)]
+            at_once = work.rows([(row, slot) for row, slot in zip(rows, slots, strict=True) if row.scheme], tell)
+            done = [
+                at_once.get(row.name) or work.row(row, slot, staged.get(row.name), tell)
+                for row, slot in zip(rows, slots, strict=True)
+            ]
         for row, slot in zip(rows, slots, strict=True):
             if row.name in staged and isinstance(slot.writer, Through):
                 work.finish(row.name, slot.writer, staged[row.name])
@@ -68,14 +72,38 @@ class _Work:
         _finite(name, scheme, measure(value))
         return writer.stage(value, name, rng.derive_key(self._seed, name, "parametrization").philox)
 
-    def row(self, row: Row, slot: Slot, staged: Staged | None, tell: Callable[[int, str], object]) -> ReportRow:
+    def rows(self, pairs: Sequence[tuple[Row, Slot]], tell: Tell) -> dict[str, ReportRow]:
+        """Write all plain parameters of independent elements in one pass; those left out are for :meth:`row`."""
+        rewrite, taken = rng.Rewrite(), []
+        for row, slot in pairs:
+            if not isinstance(slot.writer, Plain):
+                continue
+            scheme, site = _task(row)
+            target = slot.writer.tensors[0]
+            fills = scheme.fills(target, seed=self._seed, name=row.name, site=site)
+            if fills is not None and rewrite.add(target, fills):
+                taken.append(row)
+        self._undo.undo(rewrite.restore)
+        rewrite.run(_in_turn(taken, tell))
+        done: dict[str, ReportRow] = {}
+        for row, sides in zip(taken, rewrite.summaries(), strict=True):
+            before, after = (Measured(row.numel, *side) for side in sides)
+            done[row.name] = self._checked(row, before, after)
+        return done
+
+    def row(self, row: Row, slot: Slot, staged: Staged | None, tell: Tell) -> ReportRow:
         """Write one parameter, unless it is kept, and measure it before and after."""
         if row.scheme is None or row.expected is None:
             return ReportRow(row)
         before, after = self._plain(row, slot.writer.tensors[0]) if staged is None else self._staged(staged)
-        _finite(row.name, row.scheme, after)
         tell(row.numel, row.name)
-        return ReportRow(row, before, after, deviation(after, row.expected, row.dtype), staged.note if staged else "")
+        return self._checked(row, before, after, staged.note if staged else "")
+
+    def _checked(self, row: Row, before: Measured, after: Measured, note: str = "") -> ReportRow:
+        assert row.scheme is not None
+        assert row.expected is not None
+        _finite(row.name, row.scheme, after)
+        return ReportRow(row, before, after, deviation(after, row.expected, row.dtype), note)
 
     def finish(self, name: str, writer: Through, staged: Staged) -> None:
         """See that a staged write has taken effect, now that everything it may depend on is written."""
@@ -102,6 +130,20 @@ class _Work:
             self._undo.keep(target)
             target.detach().copy_(value)
         return before, measure(staged.after)
+
+
+def _in_turn(rows: Sequence[Row], tell: Tell) -> Callable[[float], object]:
+    """Tells of each row, in order, once the share of the work that is done has passed it."""
+    waiting, total, told = list(reversed(rows)), sum(row.numel for row in rows), 0
+
+    def passed(share: float) -> None:
+        nonlocal told
+        while waiting and told + waiting[-1].numel <= share * total:
+            row = waiting.pop()
+            told += row.numel
+            tell(row.numel, row.name)
+
+    return passed
 
 
 def _task(row: Row) -> tuple[Scheme, Site]:

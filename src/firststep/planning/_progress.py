@@ -14,12 +14,15 @@ from rich.progress import Progress as Bar
 Progress: TypeAlias = bool | Callable[[int, int, str], object] | None
 """Whether to show a bar, or a function ``(done, total, name)``; ``None`` decides by terminal and length of the work."""
 
+Tell: TypeAlias = Callable[[int, str], object]
+"""To be called after each parameter: its elements, and its name."""
+
 LONG = 20_000_000
 """Elements; less is done before a bar could be read."""
 
 
 @contextmanager
-def telling(progress: Progress, total: int) -> Iterator[Callable[[int, str], object]]:
+def telling(progress: Progress, total: int) -> Iterator[Tell]:
     """A function ``(elements, name)`` to call after each parameter."""
     if callable(progress):
         yield _counting(progress, total)
@@ -37,7 +40,7 @@ def telling(progress: Progress, total: int) -> Iterator[Callable[[int, str], obj
         yield lambda elements, name: None
 
 
-def _counting(told: Callable[[int, int, str], object], total: int) -> Callable[[int, str], object]:
+def _counting(told: Callable[[int, int, str], object], total: int) -> Tell:
     done = 0
 
     def tell(elements: int, name: str) -> None:

@@ -30,3 +30,6 @@ from ._laws import Normal as Normal
 from ._laws import TruncatedNormal as TruncatedNormal
 from ._laws import Uniform as Uniform
 from ._region import Region as Region
+from ._rewrite import Fill as Fill
+from ._rewrite import Rewrite as Rewrite
+from ._rewrite import fill_many_ as fill_many_

@@ -15,7 +15,7 @@ from ._box import Box, box_of
 from ._eager import eager
 from ._key import Key
 from ._laws import Bits, Law, Normal
-from ._native import MAX_RANK, Native, native, packed_box, packed_law, serves, touched
+from ._native import MAX_RANK, SMALL, Native, native, packed_box, packed_law, serves, touched
 from ._region import Region
 from ._sampler import Sampler, make_sampler
 from ._work import Work
@@ -55,11 +55,7 @@ def fill_(
     >>> torch.equal(rows, whole[1:3])
     True
     """
-    region = Region.whole(out.shape) if region is None else region
-    if tuple(out.shape) != region.sizes:
-        raise SchemeError(
-            f"fill_ was asked for {region} in a tensor of shape {tuple(out.shape)}; expected shape {region.sizes}"
-        )
+    region = region_of(out, region)
     sampler = sampler_of(law, out.dtype, transform)
     if out.is_meta or out.numel() == 0:
         return out
@@ -120,6 +116,17 @@ def support(law: Law, dtype: torch.dtype) -> tuple[float, float]:
     return low, high
 
 
+def region_of(out: Tensor, region: Region | None) -> Region:
+    """The region that ``out`` holds: all of a tensor of its shape when none is given."""
+    if region is None:
+        return Region.whole(out.shape)
+    if tuple(out.shape) != region.sizes:
+        raise SchemeError(
+            f"fill_ was asked for {region} in a tensor of shape {tuple(out.shape)}; expected shape {region.sizes}"
+        )
+    return region
+
+
 def sampler_of(law: Law, dtype: torch.dtype, transform: Transform | None = None) -> Sampler:
     """What turns bits into values for a tensor of ``dtype``, or the error that says why there is none."""
     if isinstance(law, Bits):
@@ -155,9 +162,11 @@ def _fill(out: Tensor, sampler: Sampler, key: Key, region: Region, transform: Tr
 
 
 def _fill_natively(kernel: Native, out: Tensor, sampler: Sampler, key: Key, box: Box, strides: Sequence[int]) -> None:
-    law = packed_law(sampler, out.dtype)
-    job = packed_box(out, law, key.digest, box.start, box.sizes, box.steps, strides)
-    Work(kernel, [job], out.numel()).run()
+    law = packed_law(kernel, sampler, out.dtype)
+    if out.numel() <= SMALL and strides == box.steps == [1] and box.start == 0:
+        kernel.module.fill(kernel.index, law, key.digest, out.data_ptr(), out.numel())
+    else:
+        Work(kernel, [packed_box(kernel, out, law, key.digest, box, strides)], out.numel()).run()
     touched(out)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import FirststepError, did_you_mean
 from . import _table32, _table64
+from ._box import Box
 from ._laws import Normal, TruncatedNormal, Uniform
 from ._normal import parse_table
 from ._sampler import Sampler, make_sampler
@@ -32,7 +33,10 @@ MAX_RANK = 8
 CHUNK = 2**16
 """Elements that the kernel takes at a time."""
 
-FILL, MEASURE_BEFORE, MEASURE_AFTER = 1, 2, 4
+SMALL = 2**14
+"""Elements that are not worth letting other threads run for, ten microseconds' work."""
+
+FILL, MEASURE_BEFORE, MEASURE_AFTER, KEEP = 1, 2, 4, 8
 
 SUMS = 10
 """Numbers that the kernel keeps of a chunk: two rows, before and after, of five."""
@@ -132,18 +136,16 @@ def known_answer(kernel: Native | None) -> str:
                 bits = bits_of_box(0, (count,), (1,), key, out.device, wide=sampler.wide)
                 out.copy_(sampler.values(bits))
             else:
-                kernel.module.fill(kernel.index, packed_law(sampler, dtype), key.digest, out.data_ptr(), count)
+                kernel.module.fill(kernel.index, packed_law(kernel, sampler, dtype), key.digest, out.data_ptr(), count)
             digest.update(bytes(out.view(torch.uint8).tolist()))
     return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=1024)
-def packed_law(sampler: Sampler, dtype: torch.dtype) -> bytes:
+def packed_law(native: Native, sampler: Sampler, dtype: torch.dtype) -> bytes:
     """``sampler`` as the kernel reads it, for memory of ``dtype``."""
-    from . import _kernel  # pyright: ignore[reportAttributeAccessIssue]
-
     whole = sampler.kind == "truncated" and sampler.width == 1 << (64 if sampler.wide else 32)
-    return _kernel.law(
+    return native.module.law(
         _WHOLE if whole else _KINDS[sampler.kind],
         _DTYPES[dtype],
         sampler.wide,
@@ -179,19 +181,15 @@ def touched(out: Tensor) -> None:
         torch.autograd.graph.increment_version(out)
 
 
-def packed_box(
-    out: Tensor,
-    law: bytes,
-    digest: bytes,
-    start: int,
-    sizes: Sequence[int],
-    steps: Sequence[int],
-    strides: Sequence[int],
-) -> bytes:
-    """A job: the elements at indices ``start + sum_d i_d steps[d]``, into ``out`` at ``sum_d i_d strides[d]``."""
-    from . import _kernel  # pyright: ignore[reportAttributeAccessIssue]
+def packed_box(native: Native, out: Tensor, law: bytes, digest: bytes, box: Box, strides: Sequence[int]) -> bytes:
+    """A job: the elements of ``box``, element (i_0, i_1, ...) at ``sum_d i_d strides[d]`` in ``out``."""
+    place = tuple(box.sizes), tuple(box.steps), tuple(strides)
+    return native.module.box(law, digest, out.data_ptr(), box.start, *place)
 
-    return _kernel.box(law, digest, out.data_ptr(), start, tuple(sizes), tuple(steps), tuple(strides))
+
+def packed_dense(native: Native, out: Tensor, law: bytes, digest: bytes, tasks: int, backup: int = 0) -> bytes:
+    """A job: all of ``out``, which is one run of memory, in that order; its backup ``backup`` bytes into the arena."""
+    return native.module.dense(law, digest, out.data_ptr(), out.numel(), tasks, backup)
 
 
 def _table(table: ModuleType, typecode: str) -> bytes:

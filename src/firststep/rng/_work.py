@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 
-from ._native import Native
+from ._native import SUMS, Native
+
+Summary: TypeAlias = tuple[float, float, float, float]
+"""Mean, std (over n), least and greatest element."""
 
 GROUP = 2**20
 """Elements of a group, about a millisecond's work: how soon an interruption is noticed, and progress told."""
@@ -26,12 +30,17 @@ class Work:
         native: the kernel.
         jobs: packed jobs.
         elements: of all jobs together.
-        sums, saved: addresses for the kernel, or 0: its statistics, and which old elements are safe.
+        arena: address of the memory for old elements, if they are to be kept.
+        measured: whether any of the jobs measures.
     """
 
-    def __init__(self, native: Native, jobs: list[bytes], elements: int, *, sums: int = 0, saved: int = 0) -> None:
-        self._native, self._sums, self._saved = native, sums, saved
-        self._jobs, self.chunks = native.module.join(jobs)
+    def __init__(
+        self, native: Native, jobs: list[bytes], elements: int, *, arena: int = 0, measured: bool = False
+    ) -> None:
+        self._native = native
+        self._jobs, self.chunks = native.module.join(jobs, arena)
+        self._sums = torch.empty(SUMS * self.chunks if measured else 0, dtype=torch.float64, device="cpu")
+        self._saved = torch.zeros(self.chunks if arena else 0, dtype=torch.uint8, device="cpu")
         self._threads = min(torch.get_num_threads(), self.chunks) if elements > ALONE else 1
         wanted = self.chunks * GROUP // max(elements, 1)
         self._group = max(1, min(wanted, -(-self.chunks // (4 * self._threads)))) if self._threads > 1 else wanted or 1
@@ -63,8 +72,16 @@ class Work:
                 self._next = end = min(begin + self._group, self.chunks)
             if begin == end:
                 return
-            module.run(index, self._jobs, begin, end, self._sums, self._saved)
+            module.run(index, self._jobs, begin, end, self._sums.data_ptr(), self._saved.data_ptr())
             with self._lock:
                 self._done += end - begin
             if tell is not None:
                 tell(self._done)
+
+    def restore(self) -> None:
+        """Put back what was overwritten, as far as the work has come."""
+        self._native.module.restore(self._jobs, self.chunks, self._saved.data_ptr())
+
+    def summaries(self) -> list[tuple[Summary | None, Summary | None]]:
+        """What each job measured: before and after, ``None`` where it did not."""
+        return self._native.module.summaries(self._jobs, self._sums.data_ptr())

@@ -1,0 +1,191 @@
+"""Many tensors written in one pass: measured before and after, and the old elements kept to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._box import box_of
+from ._fill import fill_, region_of, sampler_of
+from ._key import Key
+from ._laws import Law
+from ._native import (
+    FILL,
+    KEEP,
+    MAX_RANK,
+    MEASURE_AFTER,
+    MEASURE_BEFORE,
+    Native,
+    native,
+    packed_box,
+    packed_dense,
+    packed_law,
+    serves,
+    touched,
+)
+from ._region import Region
+from ._work import Summary, Work
+
+
+class Fill(NamedTuple):
+    """What :func:`fill_` is asked for."""
+
+    out: Tensor
+    law: Law
+    key: Key
+    region: Region | None = None
+
+
+def fill_many_(fills: Sequence[Fill]) -> None:
+    """Fill many tensors: the values of :func:`fill_`, the work spread evenly over ``torch.get_num_threads()`` threads.
+
+    Raises:
+        SchemeError: as :func:`fill_` does; no tensor is touched.
+
+    >>> from firststep.rng import Normal, derive_key
+    >>> tensors = [torch.empty(3), torch.empty(2, 2)]
+    >>> fill_many_([Fill(t, Normal(0.0, 1.0), derive_key(0, f"{i}")) for i, t in enumerate(tensors)])
+    >>> torch.equal(tensors[1], fill_(torch.empty(2, 2), Normal(0.0, 1.0), derive_key(0, "1")))
+    True
+    """
+    kernel = native()
+    jobs, elements, others = [], 0, []
+    for fill in fills:
+        job = None if kernel is None else _packed(kernel, fill)
+        if job is None:
+            others.append(fill)
+        else:
+            jobs.append(job)
+            elements += fill.out.numel()
+    if kernel is not None and jobs:
+        Work(kernel, jobs, elements).run()
+        for fill in fills:
+            touched(fill.out)
+    for fill in others:
+        fill_(*fill)
+
+
+class Rewrite:
+    """Tensors of this process's memory, to be overwritten together.
+
+    Each is read once and written once: its old elements are measured and copied, the new ones drawn and measured, a
+    chunk at a time, by as many threads as torch uses.
+
+    >>> from firststep.rng import Normal, derive_key
+    >>> weight = torch.ones(1000)
+    >>> rewrite = Rewrite()
+    >>> rewrite.add(weight, [Fill(weight, Normal(0.0, 1.0), derive_key(0, "w"))])
+    True
+    >>> rewrite.run()
+    >>> before, after = rewrite.summaries()[0]
+    >>> before[:2], round(after[1], 1)
+    ((1.0, 0.0), 1.0)
+    >>> rewrite.restore()
+    >>> bool((weight == 1).all())
+    True
+    """
+
+    def __init__(self) -> None:
+        self._kernel = native()
+        self._tensors: list[Tensor] = []
+        self._whole: list[int] = []  # positions of the tensors that one job does all of
+        self._first: list[bytes] = []
+        self._fills: list[bytes] = []
+        self._last: list[bytes] = []
+        self._elements = self._bytes = 0
+        self._works: tuple[Work, Work, Work] | None = None
+
+    def add(self, tensor: Tensor, fills: Sequence[Fill]) -> bool:
+        """Take on a tensor that ``fills`` cover; ``False``, and nothing done, when it must be written otherwise.
+
+        Args:
+            tensor: what to measure and to keep.
+            fills: of views of it, which share no element.
+        """
+        kernel = self._kernel
+        if kernel is None or not serves(tensor) or not _is_one_run(tensor):
+            return False
+        first = fills[0]
+        if len(fills) == 1 and first.out is tensor and first.region is None and tensor.is_contiguous():
+            law = packed_law(kernel, sampler_of(first.law, tensor.dtype), tensor.dtype)
+            tasks = FILL | MEASURE_BEFORE | MEASURE_AFTER | KEEP
+            self._first.append(packed_dense(kernel, tensor, law, first.key.digest, tasks, self._bytes))
+        else:
+            jobs = [_packed(kernel, fill) for fill in fills]
+            if None in jobs:
+                return False
+            law = packed_law(kernel, sampler_of(first.law, tensor.dtype), tensor.dtype)
+            before, after = (MEASURE_BEFORE | KEEP, MEASURE_AFTER)
+            self._first.append(packed_dense(kernel, tensor, law, first.key.digest, before, self._bytes))
+            self._fills += [job for job in jobs if job is not None]
+            self._last.append(packed_dense(kernel, tensor, law, first.key.digest, after))
+        self._tensors.append(tensor)
+        self._elements += tensor.numel()
+        self._bytes += -(-tensor.nbytes // 64) * 64
+        return True
+
+    def run(self, tell: Callable[[float], object] | None = None) -> None:
+        """Write them all. ``tell`` hears the share of the work that is done."""
+        kernel = self._kernel
+        if kernel is None or not self._tensors:
+            return
+        self._arena = torch.empty(self._bytes, dtype=torch.uint8, device="cpu")
+        kernel.module.huge(self._arena.data_ptr(), self._bytes)
+        elements = self._elements
+        works = self._works = (
+            Work(kernel, self._first, elements, arena=self._arena.data_ptr(), measured=True),
+            Work(kernel, self._fills, elements),
+            Work(kernel, self._last, elements, measured=True),
+        )
+        chunks, before = sum(work.chunks for work in works), 0
+        for work in works:
+            if work.chunks:
+                work.run(None if tell is None else lambda done, so_far=before: tell((so_far + done) / chunks))
+                before += work.chunks
+        for tensor in self._tensors:
+            touched(tensor)
+
+    def summaries(self) -> list[tuple[Summary, Summary]]:
+        """Of each tensor, in the order they were added: what its elements were, and are."""
+        if self._works is None:
+            return []
+        last = iter(self._works[2].summaries())
+        found = []
+        for before, after in self._works[0].summaries():
+            after = after or next(last)[1]
+            assert before is not None
+            assert after is not None
+            found.append((before, after))
+        return found
+
+    def restore(self) -> None:
+        """Put the old elements back, wherever the work stopped."""
+        if self._works is not None:
+            self._works[0].restore()
+
+
+def _packed(kernel: Native, fill: Fill) -> bytes | None:
+    """A job for the kernel; ``None`` when it cannot do this one."""
+    region, sampler = region_of(fill.out, fill.region), sampler_of(fill.law, fill.out.dtype)
+    if not serves(fill.out) or not fill.out.numel():
+        return None
+    box, strides = box_of(region, fill.out)
+    if len(box.sizes) > MAX_RANK:
+        return None
+    return packed_box(kernel, fill.out, packed_law(kernel, sampler, fill.out.dtype), fill.key.digest, box, strides)
+
+
+def _is_one_run(tensor: Tensor) -> bool:
+    """Whether the elements lie side by side in memory, in any order, and none of them twice."""
+    if tensor.is_contiguous():
+        return tensor.numel() > 0
+    length = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size != 1:
+            if stride != length:
+                return False
+            length *= size
+    return length == tensor.numel() > 0
