@@ -11,6 +11,7 @@
 enum { LANES = 8, STREAMS = 2 };
 typedef __m256i ints;
 typedef __m256 floats;
+typedef __m256d doubles;
 
 INLINE ints ints_all(uint32_t x) { return _mm256_set1_epi32((int)x); }
 INLINE ints ints_all64(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
@@ -84,6 +85,20 @@ INLINE void store_f16(uint16_t *p, floats x, floats y) {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
     _mm_storeu_si128((__m128i *)(p + LANES), _mm256_cvtps_ph(y, _MM_FROUND_TO_NEAREST_INT));
 }
+
+INLINE floats load_bf16(const uint16_t *p) {
+    ints halves = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(halves, 16));
+}
+INLINE floats load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+INLINE floats least(floats a, floats b) { return _mm256_min_ps(a, b); }
+INLINE floats greatest(floats a, floats b) { return _mm256_max_ps(a, b); }
+INLINE doubles doubles_all(double x) { return _mm256_set1_pd(x); }
+INLINE void doubles_store(double *p, doubles x) { _mm256_storeu_pd(p, x); }
+INLINE doubles lower_doubles(floats x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
+INLINE doubles upper_doubles(floats x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
+INLINE doubles add_doubles(doubles a, doubles b) { return _mm256_add_pd(a, b); }
+INLINE doubles mul_doubles(doubles a, doubles b) { return _mm256_mul_pd(a, b); }
 
 #define INSTRUCTION_SET avx2_set
 #define NAME "avx2"

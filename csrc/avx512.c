@@ -11,6 +11,7 @@
 enum { LANES = 16, STREAMS = 4 };
 typedef __m512i ints;
 typedef __m512 floats;
+typedef __m512d doubles;
 
 INLINE ints ints_all(uint32_t x) { return _mm512_set1_epi32((int)x); }
 INLINE ints ints_all64(uint64_t x) { return _mm512_set1_epi64((long long)x); }
@@ -85,6 +86,20 @@ INLINE void store_f16(uint16_t *p, floats x, floats y) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
     _mm256_storeu_si256((__m256i *)(p + LANES), _mm512_cvtps_ph(y, _MM_FROUND_TO_NEAREST_INT));
 }
+
+INLINE floats load_bf16(const uint16_t *p) {
+    ints halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16));
+}
+INLINE floats load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE floats least(floats a, floats b) { return _mm512_min_ps(a, b); }
+INLINE floats greatest(floats a, floats b) { return _mm512_max_ps(a, b); }
+INLINE doubles doubles_all(double x) { return _mm512_set1_pd(x); }
+INLINE void doubles_store(double *p, doubles x) { _mm512_storeu_pd(p, x); }
+INLINE doubles lower_doubles(floats x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }
+INLINE doubles upper_doubles(floats x) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)); }
+INLINE doubles add_doubles(doubles a, doubles b) { return _mm512_add_pd(a, b); }
+INLINE doubles mul_doubles(doubles a, doubles b) { return _mm512_mul_pd(a, b); }
 
 #define INSTRUCTION_SET avx512_set
 #define NAME "avx512"

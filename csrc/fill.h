@@ -18,6 +18,10 @@
  *     coefficient(d, Split)    coefficient d of each lane's row of the near table
  *     signed_as(z, Split)
  *     store_bf16, store_f16    two vectors of floats, rounded, as 2 * LANES halves
+ *     load_bf16, load_f16      LANES halves as floats
+ *     least, greatest          of floats, where neither is a NaN
+ *     doubles                  a vector of LANES / 2 numbers: doubles_all, doubles_store, add_doubles, mul_doubles
+ *     lower_doubles, upper_doubles                  half of the floats each
  *     INSTRUCTION_SET, NAME
  */
 #include "measure.h"
@@ -298,4 +302,46 @@ static void values_of(void *out, const uint32_t *words, size_t count, const Law 
     }
 }
 
-const InstructionSet INSTRUCTION_SET = {NAME, span, words_of, values_of, measure};
+/* Sums of the elements about the first, and the extremes. The elements that fill no vector are done in plain C. */
+#define SUM_UP(TYPE, LOAD)                                                                         \
+    for (; i + LANES <= count; i += LANES) {                                                       \
+        floats v = LOAD((const TYPE *)data + i);                                                   \
+        doubles a = add_doubles(lower_doubles(v), minus_pivot), b = add_doubles(upper_doubles(v), minus_pivot); \
+        sum[0] = add_doubles(sum[0], a), sum[1] = add_doubles(sum[1], b);                          \
+        squares[0] = add_doubles(squares[0], mul_doubles(a, a));                                   \
+        squares[1] = add_doubles(squares[1], mul_doubles(b, b));                                   \
+        low = least(low, v), high = greatest(high, v);                                             \
+    }
+
+static void measure_vectors(const void *data, size_t count, int dtype, Sums *out) {
+    measure(data, count < LANES ? count : 1, dtype, out);
+    if (dtype == F64 || count < LANES) {
+        measure(data, count, dtype, out);
+        return;
+    }
+    const doubles minus_pivot = doubles_all(-out->pivot);
+    doubles sum[2] = {doubles_all(0), doubles_all(0)}, squares[2] = {sum[0], sum[1]};
+    floats low = floats_all((float)out->low), high = low;
+    size_t i = 0;
+    if (dtype == F32) SUM_UP(float, floats_load)
+    else if (dtype == BF16) SUM_UP(uint16_t, load_bf16)
+    else SUM_UP(uint16_t, load_f16)
+    double sums[LANES], squared[LANES];
+    float lows[LANES], highs[LANES];
+    doubles_store(sums, sum[0]), doubles_store(sums + LANES / 2, sum[1]);
+    doubles_store(squared, squares[0]), doubles_store(squared + LANES / 2, squares[1]);
+    floats_store(lows, low), floats_store(highs, high);
+    Sums rest = {out->pivot, 0, 0, out->low, out->high};
+    measure_about(rest.pivot, (const char *)data + i * element_size(dtype), count - i, dtype, &rest);
+    for (int j = 0; j < LANES; j++) {
+        rest.sum += sums[j];
+        rest.squares += squared[j];
+        rest.low = lows[j] < rest.low ? lows[j] : rest.low;
+        rest.high = highs[j] > rest.high ? highs[j] : rest.high;
+    }
+    *out = rest;
+    if (isnan(rest.squares)) measure(data, count, dtype, out); /* vectors pass over what is not a number */
+}
+#undef SUM_UP
+
+const InstructionSet INSTRUCTION_SET = {NAME, span, words_of, values_of, measure_vectors};

@@ -6,6 +6,7 @@
 enum { LANES = 4, STREAMS = 2 };
 typedef uint32x4_t ints;
 typedef float32x4_t floats;
+typedef float64x2_t doubles;
 
 INLINE ints ints_all(uint32_t x) { return vdupq_n_u32(x); }
 INLINE ints ints_all64(uint64_t x) { return vreinterpretq_u32_u64(vdupq_n_u64(x)); }
@@ -84,6 +85,17 @@ INLINE void store_f16(uint16_t *p, floats x, floats y) {
     vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)));
     vst1_u16(p + LANES, vreinterpret_u16_f16(vcvt_f16_f32(y)));
 }
+
+INLINE floats load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+INLINE floats load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+INLINE floats least(floats a, floats b) { return vminq_f32(a, b); }
+INLINE floats greatest(floats a, floats b) { return vmaxq_f32(a, b); }
+INLINE doubles doubles_all(double x) { return vdupq_n_f64(x); }
+INLINE void doubles_store(double *p, doubles x) { vst1q_f64(p, x); }
+INLINE doubles lower_doubles(floats x) { return vcvt_f64_f32(vget_low_f32(x)); }
+INLINE doubles upper_doubles(floats x) { return vcvt_high_f64_f32(x); }
+INLINE doubles add_doubles(doubles a, doubles b) { return vaddq_f64(a, b); }
+INLINE doubles mul_doubles(doubles a, doubles b) { return vmulq_f64(a, b); }
 
 #define INSTRUCTION_SET neon_set
 #define NAME "neon"

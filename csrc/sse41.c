@@ -14,6 +14,7 @@
 enum { LANES = 4, STREAMS = 2 };
 typedef __m128i ints;
 typedef __m128 floats;
+typedef __m128d doubles;
 
 INLINE ints ints_all(uint32_t x) { return _mm_set1_epi32((int)x); }
 INLINE ints ints_all64(uint64_t x) { return _mm_set1_epi64x((long long)x); }
@@ -98,6 +99,20 @@ INLINE void store_f16(uint16_t *p, floats x, floats y) {
     floats_store(values + LANES, y);
     for (int i = 0; i < 2 * LANES; i++) p[i] = f16_of(values[i]);
 }
+
+INLINE floats load_bf16(const uint16_t *p) {
+    ints halves = _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm_castsi128_ps(_mm_slli_epi32(halves, 16));
+}
+INLINE floats load_f16(const uint16_t *p) { return _mm_setr_ps(of_f16(p[0]), of_f16(p[1]), of_f16(p[2]), of_f16(p[3])); }
+INLINE floats least(floats a, floats b) { return _mm_min_ps(a, b); }
+INLINE floats greatest(floats a, floats b) { return _mm_max_ps(a, b); }
+INLINE doubles doubles_all(double x) { return _mm_set1_pd(x); }
+INLINE void doubles_store(double *p, doubles x) { _mm_storeu_pd(p, x); }
+INLINE doubles lower_doubles(floats x) { return _mm_cvtps_pd(x); }
+INLINE doubles upper_doubles(floats x) { return _mm_cvtps_pd(_mm_movehl_ps(x, x)); }
+INLINE doubles add_doubles(doubles a, doubles b) { return _mm_add_pd(a, b); }
+INLINE doubles mul_doubles(doubles a, doubles b) { return _mm_mul_pd(a, b); }
 
 #define INSTRUCTION_SET sse41_set
 #define NAME "sse41"
