@@ -100,6 +100,10 @@ class Scheme(ABC):
                 tensor.narrow(0, start if length else 0, length).zero_()
         return tensor
 
+    def one_law(self, site: Site) -> rng.Law | None:
+        """The law of every element on ``site``, where all are independent draws of one and no more is done."""
+        return None
+
     def fills(self, tensor: Tensor, *, seed: int, name: str, site: Site) -> list[rng.Fill] | None:
         """What :meth:`fill_` draws, so that many tensors can be filled at once; ``None`` when there is more to it.
 
@@ -221,6 +225,10 @@ class Elementwise(Scheme):
         parts = parts_of(site)
         return Moments.mixture([p.size for p in parts], [self.part_moments(p, site) for p in parts])
 
+    def one_law(self, site: Site) -> rng.Law | None:
+        plain = type(self)._fill is Elementwise._fill and len(site.parts) <= 1 and not site.zero_rows
+        return self.law(parts_of(site)[0], site) if plain else None
+
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         rng.fill_many_(self._draws(tensor, site, region, draw))
 
@@ -230,8 +238,6 @@ class Elementwise(Scheme):
 
     def _draws(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> list[rng.Fill]:
         key = draw.key()
-        if len(site.parts) <= 1 and region.is_whole:
-            return [rng.Fill(tensor, self.law(parts_of(site)[0], site), key)]
         return [rng.Fill(piece, self.law(part, site), key, box) for part, piece, box in pieces(tensor, site, region)]
 
 
@@ -283,6 +289,9 @@ class Laid(Scheme):
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         self.scheme._fill(tensor, self.reading.read(site), region, draw)
+
+    def one_law(self, site: Site) -> rng.Law | None:
+        return self.scheme.one_law(self.reading.read(site))
 
     def _fills(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> list[rng.Fill] | None:
         return self.scheme._fills(tensor, self.reading.read(site), region, draw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from .. import rng
 from ..errors import ApplyError
 from ..init import Scheme, Site
 from ._inventory import Inventory, Slot, inventory
-from ._measure import Measured, deviation, measure
+from ._measure import Measured, Yardstick, deviation, measure
 from ._progress import Progress, Tell, telling
 from ._report import Report
 from ._report_row import ReportRow
@@ -43,7 +44,7 @@ def apply(
         rng.derive_key(seed, "")  # an impossible seed is found before anything is written
         work = _Work(undo, seed)
         staged = {
-            row.name: work.stage(row.name, *_task(row), slot.writer)
+            row.name: work.stage(row, slot.writer)
             for row, slot in zip(rows, slots, strict=True)
             if row.scheme is not None and isinstance(slot.writer, Through)
         }
@@ -65,30 +66,42 @@ class _Work:
     def __init__(self, undo: Transaction, seed: int) -> None:
         self._undo, self._seed = undo, seed
 
-    def stage(self, name: str, scheme: Scheme, site: Site, writer: Through) -> Staged:
+    def stage(self, row: Row, writer: Through) -> Staged:
         """Try a write through a parametrization on a copy."""
+        name, (scheme, site) = row.name, _task(row)
         value = torch.empty(writer.shape, dtype=writer.dtype, device=writer.device)
         scheme.fill_(value, seed=self._seed, name=name, site=site)
-        _finite(name, scheme, measure(value))
+        if not measure(value).is_finite:
+            raise _not_finite(row)
         return writer.stage(value, name, rng.derive_key(self._seed, name, "parametrization").philox)
 
     def rows(self, pairs: Sequence[tuple[Row, Slot]], tell: Tell) -> dict[str, ReportRow]:
         """Write all plain parameters of independent elements in one pass; those left out are for :meth:`row`."""
-        rewrite, taken = rng.Rewrite(), []
+        rewrite, taken, keys = rng.Rewrite(), [], rng.Seeded(self._seed)
+        ways: dict[int, _Way] = {}
         for row, slot in pairs:
-            if not isinstance(slot.writer, Plain):
+            if type(slot.writer) is not Plain:
+                continue
+            treatment, target = row.treatment, slot.writer.tensors[0]
+            way = ways.get(id(treatment))
+            if way is None:
+                way = ways[id(treatment)] = _way(row)
+            if way.law is not None and rewrite.add_whole(target, way.law, keys.digest(row.name)):
+                taken.append((row, way))
                 continue
             scheme, site = _task(row)
-            target = slot.writer.tensors[0]
             fills = scheme.fills(target, seed=self._seed, name=row.name, site=site)
             if fills is not None and rewrite.add(target, fills):
-                taken.append(row)
+                taken.append((row, way))
         self._undo.undo(rewrite.restore)
-        rewrite.run(_in_turn(taken, tell))
+        rewrite.run(_in_turn([row for row, _ in taken], tell))
         done: dict[str, ReportRow] = {}
-        for row, sides in zip(taken, rewrite.summaries(), strict=True):
-            before, after = (Measured(row.numel, *side) for side in sides)
-            done[row.name] = self._checked(row, before, after)
+        for (row, way), (before, after) in zip(taken, rewrite.summaries(), strict=True):
+            measured = Measured(way.numel, *after)
+            if not measured.is_finite:
+                raise _not_finite(row)
+            deviation = way.yardstick.deviation(measured)
+            done[row.name] = ReportRow(row, Measured(way.numel, *before), measured, deviation)
         return done
 
     def row(self, row: Row, slot: Slot, staged: Staged | None, tell: Tell) -> ReportRow:
@@ -102,7 +115,8 @@ class _Work:
     def _checked(self, row: Row, before: Measured, after: Measured, note: str = "") -> ReportRow:
         assert row.scheme is not None
         assert row.expected is not None
-        _finite(row.name, row.scheme, after)
+        if not after.is_finite:
+            raise _not_finite(row)
         return ReportRow(row, before, after, deviation(after, row.expected, row.dtype), note)
 
     def finish(self, name: str, writer: Through, staged: Staged) -> None:
@@ -132,6 +146,20 @@ class _Work:
         return before, measure(staged.after)
 
 
+class _Way(NamedTuple):
+    """How rows that are treated alike are written and judged: by one law, or ``None`` when there is more to it."""
+
+    law: rng.Law | None
+    numel: int
+    yardstick: Yardstick
+
+
+def _way(row: Row) -> _Way:
+    scheme, site = _task(row)
+    assert row.expected is not None
+    return _Way(scheme.one_law(site), row.numel, Yardstick(row.expected, row.numel, row.dtype))
+
+
 def _in_turn(rows: Sequence[Row], tell: Tell) -> Callable[[float], object]:
     """Tells of each row, in order, once the share of the work that is done has passed it."""
     waiting, total, told = list(reversed(rows)), sum(row.numel for row in rows), 0
@@ -152,9 +180,8 @@ def _task(row: Row) -> tuple[Scheme, Site]:
     return row.scheme, row.site
 
 
-def _finite(name: str, scheme: Scheme, measured: Measured) -> None:
-    if not measured.is_finite:
-        raise ApplyError(f"{scheme!r} gave {name!r} values that are not finite. The model is as it was")
+def _not_finite(row: Row) -> ApplyError:
+    return ApplyError(f"{row.scheme!r} gave {row.name!r} values that are not finite. The model is as it was")
 
 
 def _current(model: nn.Module, stock: Inventory, rows: Sequence[Row]) -> tuple[Slot, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,8 +15,7 @@ CHUNK, DEVICE_CHUNK = 2**18, 2**24
 """Elements measured at a time: what stays in a CPU's cache, and what keeps an accelerator busy."""
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Sample moments of a parameter, in float64.
 
     Args:
@@ -53,15 +53,8 @@ def measure(tensor: Tensor) -> Measured:
     return Measured(n, about + first, math.sqrt(max(second - first**2, 0.0)), low, high)
 
 
-@dataclass(frozen=True)
-class Deviation:
-    """How far measured moments lie from the expected ones, in standard errors.
-
-    With n independent elements of variance s^2 and kurtosis k, the mean has standard error ``s / sqrt(n)``. The second
-    moment about the expected mean, over s^2, is close to a chi-square over its degrees of freedom,
-    ``nu = 2 n / (k - 1)``, whose cube root is close to normal (Wilson and Hilferty 1931): the deviation is honest for a
-    handful of elements too. A moment that is not random (s = 0, or k = 1) must agree to the dtype's rounding and
-    deviates by 0 or infinity.
+class Deviation(NamedTuple):
+    """How far measured moments lie from the expected ones, in standard errors; see :class:`Yardstick`.
 
     Args:
         mean, second: deviations of the mean and of the second moment, signed.
@@ -80,24 +73,50 @@ class Deviation:
 
 def deviation(measured: Measured, expected: Moments, dtype: torch.dtype) -> Deviation:
     """The deviation of a sample in ``dtype`` from what was expected."""
-    if measured.n == 0:
-        return Deviation()
-    rounding = _rounding(dtype)
-    inside = expected.low - rounding.of(expected.low) <= measured.low and measured.high <= expected.high + rounding.of(
-        expected.high
-    )
-    off_by = measured.mean - expected.mean
-    error = math.copysign(max(abs(off_by) - rounding.of(expected.mean), 0.0), off_by)
-    if expected.variance == 0:
-        return Deviation(_exact(error), _exact(max(measured.std - rounding.of(expected.mean), 0.0)), inside)
-    n = measured.n / expected.copies
-    mean = error / (expected.std / math.sqrt(n))
-    ratio = (measured.std**2 + off_by**2) / expected.variance
-    if expected.kurtosis <= 1:
-        wrong = abs(ratio - 1) > rounding.relative ** (2 / 3)
-        return Deviation(mean, _exact(ratio - 1) if wrong else 0.0, inside)
-    spread = 2 / (9 * (2 * n / (expected.kurtosis - 1)))
-    return Deviation(mean, (ratio ** (1 / 3) - (1 - spread)) / math.sqrt(spread), inside)
+    return Yardstick(expected, measured.n, dtype).deviation(measured)
+
+
+class Yardstick:
+    """What samples of n elements are held against.
+
+    With n independent elements of variance s^2 and kurtosis k, the mean has standard error ``s / sqrt(n)``. The second
+    moment about the expected mean, over s^2, is close to a chi-square over its degrees of freedom,
+    ``nu = 2 n / (k - 1)``, whose cube root is close to normal (Wilson and Hilferty 1931): the deviation is honest for a
+    handful of elements too. A moment that is not random (s = 0, or k = 1) must agree to the dtype's rounding and
+    deviates by 0 or infinity.
+
+    Args:
+        expected: the moments of an element.
+        n: how many there are.
+        dtype: what they are stored in.
+    """
+
+    def __init__(self, expected: Moments, n: int, dtype: torch.dtype) -> None:
+        self._expected, self._n = expected, n
+        self._rounding = rounding = _rounding(dtype)
+        self._low = expected.low - rounding.of(expected.low)
+        self._high = expected.high + rounding.of(expected.high)
+        self._slack = rounding.of(expected.mean)
+        independent = n / expected.copies
+        self._standard_error = expected.std / math.sqrt(independent) if n else 0.0
+        self._spread = (expected.kurtosis - 1) / (9 * independent) if n else 0.0  # 2 / (9 nu)
+
+    def deviation(self, measured: Measured) -> Deviation:
+        """The deviation of one such sample."""
+        expected = self._expected
+        if self._n == 0:
+            return Deviation()
+        inside = self._low <= measured.low and measured.high <= self._high
+        off_by = measured.mean - expected.mean
+        error = math.copysign(max(abs(off_by) - self._slack, 0.0), off_by)
+        if expected.variance == 0:
+            return Deviation(_exact(error), _exact(max(measured.std - self._slack, 0.0)), inside)
+        mean = error / self._standard_error
+        ratio = (measured.std**2 + off_by**2) / expected.variance
+        if expected.kurtosis <= 1:
+            wrong = abs(ratio - 1) > self._rounding.relative ** (2 / 3)
+            return Deviation(mean, _exact(ratio - 1) if wrong else 0.0, inside)
+        return Deviation(mean, (ratio ** (1 / 3) - (1 - self._spread)) / math.sqrt(self._spread), inside)
 
 
 @dataclass(frozen=True)

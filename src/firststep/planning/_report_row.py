@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._measure import Deviation, Measured
 from ._row import Row, finite_or_none
@@ -13,8 +12,7 @@ THRESHOLD = 5.0
 moments, each beyond 5 on either side with probability 5.7e-7."""
 
 
-@dataclass(frozen=True)
-class ReportRow:
+class ReportRow(NamedTuple):
     """What was done to one parameter.
 
     Args:

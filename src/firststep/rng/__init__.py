@@ -22,6 +22,7 @@ from ._fill import sample_at as sample_at
 from ._fill import support as support
 from ._key import VERSION as VERSION
 from ._key import Key as Key
+from ._key import Seeded as Seeded
 from ._key import derive_key as derive_key
 from ._key import draw_seed as draw_seed
 from ._laws import Bits as Bits

@@ -167,7 +167,7 @@ def _fill_natively(kernel: Native, out: Tensor, sampler: Sampler, key: Key, box:
         kernel.module.fill(kernel.index, law, key.digest, out.data_ptr(), out.numel())
     else:
         Work(kernel, [packed_box(kernel, out, law, key.digest, box, strides)], out.numel()).run()
-    touched(out)
+    touched([out])
 
 
 def _draw(kernel: Native | None, sampler: Sampler, key: Key, box: Box, device: torch.device) -> Tensor:

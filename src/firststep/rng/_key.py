@@ -51,12 +51,28 @@ def derive_key(seed: int, name: str, purpose: str = "") -> Key:
     >>> derive_key(-1, "fc.weight") == derive_key(2**64 - 1, "fc.weight")
     True
     """
-    if "\0" in name:
-        raise FirststepError(f"a parameter's name cannot hold a NUL character, given {name!r}")
-    text = f"{name}\0{purpose}" if purpose else name
-    message = VERSION.encode() + _unsigned(seed).to_bytes(8, "little") + text.encode()
-    digest = hashlib.blake2b(message, digest_size=16).digest()
+    digest = Seeded(seed).digest(name, purpose)
     return Key(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+
+
+class Seeded:
+    """Keys of many names under one seed, as the 16 bytes that a kernel takes.
+
+    >>> Seeded(0).digest("fc.weight") == derive_key(0, "fc.weight").digest
+    True
+    """
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, seed: int) -> None:
+        self._begun = VERSION.encode() + _unsigned(seed).to_bytes(8, "little")
+
+    def digest(self, name: str, purpose: str = "") -> bytes:
+        """See :func:`derive_key`."""
+        if "\0" in name:
+            raise FirststepError(f"a parameter's name cannot hold a NUL character, given {name!r}")
+        text = f"{name}\0{purpose}" if purpose else name
+        return hashlib.blake2b(self._begun + text.encode(), digest_size=16).digest()
 
 
 def draw_seed(generator: torch.Generator | None = None) -> int:

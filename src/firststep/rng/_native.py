@@ -10,12 +10,13 @@ import functools
 import hashlib
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor  # pyright: ignore[reportMissingImports]
 
 from ..errors import FirststepError, did_you_mean
 from . import _table32, _table64
@@ -164,21 +165,29 @@ def serves(out: Tensor) -> bool:
 
     Subclasses, and tensors whose operations somebody watches or transforms, are left to torch.
     """
+    return not watched() and is_plain(out)
+
+
+def watched() -> bool:
+    """Whether a mode is to see every operation, which a kernel's are not."""
+    return torch._C._len_torch_dispatch_stack() > 0
+
+
+def is_plain(out: Tensor) -> bool:
+    """:func:`serves`, but for modes."""
     return (
         type(out) in (Tensor, torch.nn.Parameter)
         and out.is_cpu
         and out.dtype in _DTYPES
         and out.layout is torch.strided
         and not out.is_neg()
-        and not torch._C._len_torch_dispatch_stack()
-        and not torch._C._functorch.is_functorch_wrapped_tensor(out)
+        and not is_functorch_wrapped_tensor(out)
     )
 
 
-def touched(out: Tensor) -> None:
-    """Tell autograd that ``out`` was written, as torch's own in-place functions do."""
-    if not out.is_inference():
-        torch.autograd.graph.increment_version(out)
+def touched(tensors: Iterable[Tensor]) -> None:
+    """Tell autograd that tensors were written, as torch's own in-place functions do."""
+    torch.autograd.graph.increment_version([one for one in tensors if not one.is_inference()])
 
 
 def packed_box(native: Native, out: Tensor, law: bytes, digest: bytes, box: Box, strides: Sequence[int]) -> bytes:

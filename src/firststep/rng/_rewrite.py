@@ -23,8 +23,10 @@ from ._native import (
     packed_box,
     packed_dense,
     packed_law,
+    is_plain,
     serves,
     touched,
+    watched,
 )
 from ._region import Region
 from ._work import Summary, Work
@@ -62,8 +64,7 @@ def fill_many_(fills: Sequence[Fill]) -> None:
             elements += fill.out.numel()
     if kernel is not None and jobs:
         Work(kernel, jobs, elements).run()
-        for fill in fills:
-            touched(fill.out)
+        touched(fill.out for fill in fills)
     for fill in others:
         fill_(*fill)
 
@@ -77,7 +78,7 @@ class Rewrite:
     >>> from firststep.rng import Normal, derive_key
     >>> weight = torch.ones(1000)
     >>> rewrite = Rewrite()
-    >>> rewrite.add(weight, [Fill(weight, Normal(0.0, 1.0), derive_key(0, "w"))])
+    >>> rewrite.add_whole(weight, Normal(0.0, 1.0), derive_key(0, "w").digest)
     True
     >>> rewrite.run()
     >>> before, after = rewrite.summaries()[0]
@@ -89,43 +90,55 @@ class Rewrite:
     """
 
     def __init__(self) -> None:
-        self._kernel = native()
+        self._kernel = None if watched() else native()
+        self._laws: dict[tuple[Law, torch.dtype], bytes] = {}
         self._tensors: list[Tensor] = []
-        self._whole: list[int] = []  # positions of the tensors that one job does all of
         self._first: list[bytes] = []
         self._fills: list[bytes] = []
         self._last: list[bytes] = []
         self._elements = self._bytes = 0
         self._works: tuple[Work, Work, Work] | None = None
 
-    def add(self, tensor: Tensor, fills: Sequence[Fill]) -> bool:
-        """Take on a tensor that ``fills`` cover; ``False``, and nothing done, when it must be written otherwise.
+    def add_whole(self, tensor: Tensor, law: Law, digest: bytes) -> bool:
+        """Take on a tensor whose elements all have one law; ``False``, and nothing done, when this is not for it.
 
         Args:
-            tensor: what to measure and to keep.
-            fills: of views of it, which share no element.
+            tensor: what to fill.
+            law: the distribution of an element.
+            digest: its key, see :class:`Seeded`.
         """
         kernel = self._kernel
-        if kernel is None or not serves(tensor) or not _is_one_run(tensor):
+        if kernel is None or not is_plain(tensor) or not tensor.is_contiguous() or not tensor.numel():
             return False
-        first = fills[0]
-        if len(fills) == 1 and first.out is tensor and first.region is None and tensor.is_contiguous():
-            law = packed_law(kernel, sampler_of(first.law, tensor.dtype), tensor.dtype)
-            tasks = FILL | MEASURE_BEFORE | MEASURE_AFTER | KEEP
-            self._first.append(packed_dense(kernel, tensor, law, first.key.digest, tasks, self._bytes))
-        else:
-            jobs = [_packed(kernel, fill) for fill in fills]
-            if None in jobs:
-                return False
-            law = packed_law(kernel, sampler_of(first.law, tensor.dtype), tensor.dtype)
-            before, after = (MEASURE_BEFORE | KEEP, MEASURE_AFTER)
-            self._first.append(packed_dense(kernel, tensor, law, first.key.digest, before, self._bytes))
-            self._fills += [job for job in jobs if job is not None]
-            self._last.append(packed_dense(kernel, tensor, law, first.key.digest, after))
+        law_and_dtype = (law, tensor.dtype)
+        packed = self._laws.get(law_and_dtype)
+        if packed is None:
+            packed = self._laws[law_and_dtype] = packed_law(kernel, sampler_of(*law_and_dtype), tensor.dtype)
+        tasks = FILL | MEASURE_BEFORE | MEASURE_AFTER | KEEP
+        self._first.append(packed_dense(kernel, tensor, packed, digest, tasks, self._bytes))
+        self._counted(tensor)
+        return True
+
+    def add(self, tensor: Tensor, fills: Sequence[Fill]) -> bool:
+        """Take on a tensor that ``fills``, of views that share no element, cover; ``False`` as :meth:`add_whole`."""
+        kernel = self._kernel
+        if kernel is None or not is_plain(tensor) or not _is_one_run(tensor):
+            return False
+        jobs = [_packed(kernel, fill) for fill in fills]
+        if None in jobs:
+            return False
+        law = packed_law(kernel, sampler_of(fills[0].law, tensor.dtype), tensor.dtype)  # only its dtype is read
+        digest = fills[0].key.digest
+        self._first.append(packed_dense(kernel, tensor, law, digest, MEASURE_BEFORE | KEEP, self._bytes))
+        self._fills += [job for job in jobs if job is not None]
+        self._last.append(packed_dense(kernel, tensor, law, digest, MEASURE_AFTER))
+        self._counted(tensor)
+        return True
+
+    def _counted(self, tensor: Tensor) -> None:
         self._tensors.append(tensor)
         self._elements += tensor.numel()
         self._bytes += -(-tensor.nbytes // 64) * 64
-        return True
 
     def run(self, tell: Callable[[float], object] | None = None) -> None:
         """Write them all. ``tell`` hears the share of the work that is done."""
@@ -145,8 +158,7 @@ class Rewrite:
             if work.chunks:
                 work.run(None if tell is None else lambda done, so_far=before: tell((so_far + done) / chunks))
                 before += work.chunks
-        for tensor in self._tensors:
-            touched(tensor)
+        touched(self._tensors)
 
     def summaries(self) -> list[tuple[Summary, Summary]]:
         """Of each tensor, in the order they were added: what its elements were, and are."""
