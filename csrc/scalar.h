@@ -166,7 +166,7 @@ INLINE void store32(void *out, size_t i, int dtype, float x) {
 }
 
 /* Elements of any kind and dtype, one by one. */
-static void values_one_by_one(void *out, const uint32_t *words, size_t count, const Law *law) {
+INLINE void values_one_by_one(void *out, const uint32_t *words, size_t count, const Law *law) {
     for (size_t i = 0; i < count; i++) {
         if (law->kind == BITS) {
             ((int64_t *)out)[i] = words[i];

@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import torch
@@ -316,7 +317,7 @@ def _around_zero_rows(fill: rng.Fill, rows: Sequence[int]) -> Iterator[rng.Fill]
     start, stop = region.offsets[0], region.offsets[0] + region.sizes[0]
     held = sorted(row for row in set(rows) if start <= row < stop)
     edges = [start, *(edge for row in held for edge in (row, row + 1)), stop]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         if begin < end:
             law = rng.Uniform(0.0, 0.0) if begin in held and end == begin + 1 else fill.law
             piece, box = (one.narrow(0, begin - start, end - begin) for one in (fill.out, region))

@@ -15,7 +15,7 @@ from ._box import Box, box_of
 from ._eager import eager
 from ._key import Key
 from ._laws import Bits, Law, Normal
-from ._native import MAX_RANK, SMALL, Native, native, packed_box, packed_law, serves, touched
+from ._native import MAX_RANK, SMALL, Native, is_plain, native, packed_box, packed_law, touched, watched
 from ._region import Region
 from ._sampler import Sampler, make_sampler
 from ._work import Work
@@ -148,9 +148,9 @@ def _fill(out: Tensor, sampler: Sampler, key: Key, region: Region, transform: Tr
         out.copy_((value if transform is None else transform(value)).view(()))
         return
     box, strides = box_of(region, out)
-    kernel = native() if out.is_cpu else None
+    kernel = native() if out.is_cpu and not watched() else None
     if kernel is not None and len(box.sizes) <= MAX_RANK:
-        if transform is None and serves(out):
+        if transform is None and is_plain(out):
             _fill_natively(kernel, out, sampler, key, box, strides)
             return
     else:

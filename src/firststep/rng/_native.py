@@ -104,7 +104,7 @@ def choice() -> Choice:
 
 def kernels(module: ModuleType) -> list[Native]:
     """The kernels of an extension that this processor can run, fastest first."""
-    module.set_tables(_table(_table32, "f"), _table(_table64, "d"))
+    module.set_tables(packed_table(_table32, "f"), packed_table(_table64, "d"))
     return [Native(module, index, name) for index, name in enumerate(module.instruction_sets())]
 
 
@@ -201,6 +201,7 @@ def packed_dense(native: Native, out: Tensor, law: bytes, digest: bytes, tasks: 
     return native.module.dense(law, digest, out.data_ptr(), out.numel(), tasks, backup)
 
 
-def _table(table: ModuleType, typecode: str) -> bytes:
+def packed_table(table: ModuleType, typecode: str) -> bytes:
+    """The rows of a table, one after the other."""
     rows = parse_table(table.ROWS, table.DEGREE)
     return array(typecode, [number for row in rows for number in row]).tobytes()
