@@ -13,7 +13,7 @@ FLAGS = (
     if sys.platform == "win32"
     else ["-O3", "-std=c11", "-ffp-contract=off", "-fvisibility=hidden", "-g0"]
 )
-SOURCES = ("module", "jobs", "tables", "cpu", "avx512", "avx2", "sse41", "neon", "plain")
+SOURCES = ("module", "jobs", "digest", "tables", "cpu", "avx512", "avx2", "sse41", "neon", "plain")
 
 setup(
     ext_modules=[

@@ -18,8 +18,9 @@ static uint64_t saved_state(void) {
 
 static int bit(unsigned word, int i) { return word >> i & 1; }
 
-const InstructionSet *const *instruction_sets(void) {
-    static const InstructionSet *found[5];
+static const InstructionSet *found[5];
+
+static void look(void) {
     unsigned top[4], one[4], seven[4] = {0};
     int n = 0;
     cpuid(0, top);
@@ -33,8 +34,12 @@ const InstructionSet *const *instruction_sets(void) {
         found[n++] = &avx512_set;
     if (avx2) found[n++] = &avx2_set;
     if (bit(one[2], 19)) found[n++] = &sse41_set;
-    found[n++] = &plain_set;
-    found[n] = NULL;
+    found[n] = &plain_set;
+}
+
+/* Asked once, when the module is loaded: the question takes microseconds on a virtual machine. */
+const InstructionSet *const *instruction_sets(void) {
+    if (!found[0]) look();
     return found;
 }
 

@@ -70,7 +70,7 @@ extern const InstructionSet avx512_set, avx2_set, sse41_set;
 extern const InstructionSet neon_set;
 #endif
 
-/* Those that this processor has, fastest first, NULL at the end. */
+/* Those that this processor has, fastest first, NULL at the end. The first call must not race with another. */
 const InstructionSet *const *instruction_sets(void);
 
 /* The tables of rng/_table32.py and _table64.py, set when the library is loaded. */
@@ -85,6 +85,9 @@ typedef struct {
 } Tables;
 extern Tables tables;
 void set_tables(const float *rows32, const double *rows64);
+
+/* The key that a message gives: the seed and a name, see rng/_key.py. */
+Key digest_of(const unsigned char *message, size_t length);
 
 size_t element_size(int dtype);
 uint64_t chunks_of(const Job *job);

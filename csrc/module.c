@@ -269,24 +269,67 @@ static PyObject *py_restore(PyObject *self, PyObject *const *args, Py_ssize_t na
     Py_RETURN_NONE;
 }
 
-/* fill(set, law, digest, out, count): a small tensor at once, without giving up the GIL. */
-static PyObject *py_fill(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    (void)self;
-    char *law, *digest;
-    const InstructionSet *set;
-    if (!arguments(nargs, 5) || !(set = chosen(args[0])) || !packed(args[1], "a law", sizeof(Law), &law) ||
-        !packed(args[2], "a key", 16, &digest))
-        return NULL;
-    Law numbers_of_law;
-    memcpy(&numbers_of_law, law, sizeof numbers_of_law);
-    Key key = key_of((const unsigned char *)digest);
-    void *out = (void *)(uintptr_t)number(args[3]);
-    uint64_t count = number(args[4]);
+/* Fill a small tensor at once, without giving up the GIL. */
+static PyObject *filled(PyObject *set_index, PyObject *packed_law, const Key *key, PyObject *out, PyObject *count) {
+    char *bytes;
+    Law law;
+    const InstructionSet *set = chosen(set_index);
+    if (!set || !packed(packed_law, "a law", sizeof(Law), &bytes)) return NULL;
+    memcpy(&law, bytes, sizeof law);
+    void *address = (void *)(uintptr_t)number(out);
+    uint64_t elements = number(count);
     if (PyErr_Occurred()) return NULL;
     FloatMode mode = ieee();
-    set->span(out, 0, count, &numbers_of_law, &key);
+    set->span(address, 0, elements, &law, key);
     put_back(mode);
     Py_RETURN_NONE;
+}
+
+/* fill(set, law, digest, out, count) */
+static PyObject *py_fill(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    (void)self;
+    char *digest;
+    if (!arguments(nargs, 5) || !packed(args[2], "a key", 16, &digest)) return NULL;
+    Key key = key_of((const unsigned char *)digest);
+    return filled(args[0], args[1], &key, args[3], args[4]);
+}
+
+enum { BEGUN = 64 };
+
+/* fill_fresh(set, law, begun, halves, out, count): under the key of the message that begins with `begun` and goes on with
+ * the seed whose 32-bit halves, the lower one first, are the integers of 64 bits at the address `halves`. */
+static PyObject *py_fill_fresh(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    (void)self;
+    char *begun;
+    Py_ssize_t length;
+    unsigned char message[BEGUN + 8];
+    if (!arguments(nargs, 6) || PyBytes_AsStringAndSize(args[2], &begun, &length) < 0) return NULL;
+    const uint64_t *halves = (const uint64_t *)(uintptr_t)number(args[3]);
+    if (PyErr_Occurred()) return NULL;
+    if (length > BEGUN) {
+        PyErr_SetString(PyExc_ValueError, "a long beginning");
+        return NULL;
+    }
+    memcpy(message, begun, (size_t)length);
+    uint64_t seed = halves[1] << 32 | halves[0];
+    for (int i = 0; i < 8; i++) message[length + i] = (unsigned char)(seed >> 8 * i);
+    Key key = digest_of(message, (size_t)length + 8);
+    return filled(args[0], args[1], &key, args[4], args[5]);
+}
+
+/* digest(message) -> 16 bytes */
+static PyObject *py_digest(PyObject *self, PyObject *message) {
+    (void)self;
+    char *data;
+    Py_ssize_t length;
+    unsigned char out[16];
+    if (PyBytes_AsStringAndSize(message, &data, &length) < 0) return NULL;
+    Key key = digest_of((const unsigned char *)data, (size_t)length);
+    for (int i = 0; i < 8; i++) {
+        out[i] = (unsigned char)(key.philox >> 8 * i);
+        out[8 + i] = (unsigned char)(key.stream >> 8 * i);
+    }
+    return PyBytes_FromStringAndSize((const char *)out, sizeof out);
 }
 
 /* One side of a job's sums, of all its chunks together: (mean, std, low, high). */
@@ -351,6 +394,8 @@ static PyMethodDef methods[] = {
     {"run", FAST(py_run), "run(set, jobs, begin, end, sums, saved)"},
     {"restore", FAST(py_restore), "restore(jobs, chunks, saved)"},
     {"fill", FAST(py_fill), "fill(set, law, digest, out, count)"},
+    {"fill_fresh", FAST(py_fill_fresh), "fill_fresh(set, law, begun, halves, out, count)"},
+    {"digest", py_digest, METH_O, "digest(message)"},
     {"summaries", FAST(py_summaries), "summaries(jobs, sums)"},
     {"huge", py_huge, METH_VARARGS, "huge(address, bytes)"},
     {NULL, NULL, 0, NULL},

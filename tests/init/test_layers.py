@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -219,6 +220,28 @@ def test_lookups_leave_a_parametrized_layer_as_it_was() -> None:
     assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
     normed = parametrizations.weight_norm(nn.Conv2d(4, 6, 3))
     assert site_of(normed, "weight") == site_of(nn.Conv2d(4, 6, 3), "weight")
+
+
+def test_like_layers_share_a_site_which_a_name_does_not_change() -> None:
+    first, second = nn.Conv2d(4, 6, 3), nn.Conv2d(4, 6, 3)
+
+    assert site_of(first, "weight") is site_of(second, "weight")
+    named = site_of(first, "weight", name="stem.weight")
+    assert (named, named.name, str(named)) == (
+        site_of(second, "weight"),
+        "stem.weight",
+        "'stem.weight' of shape (6, 4, 3, 3)",
+    )
+    assert site_of(second, "weight").name == ""
+    assert site_of(nn.Conv2d(4, 6, 3, groups=2), "bias") != site_of(first, "bias")
+
+
+def test_sizes_given_as_numpy_integers_do_not_reach_the_fans_of_like_layers() -> None:
+    site_of(nn.Linear(np.int64(37), 41), "bias")
+
+    (part,) = site_of(nn.Linear(37, 41), "bias").parts
+    assert part.fans is not None
+    assert type(part.fans.fan_in) is int
 
 
 def test_layers_on_meta_and_shapes_that_are_known() -> None:

@@ -125,6 +125,55 @@ def test_aliases_of_the_same_memory_are_one_parameter() -> None:
     assert torch.equal(model.head.weight, model.emb.weight)
 
 
+def test_places_of_aliases_keep_their_order() -> None:
+    model = nn.Module()
+    a, b = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(2))
+    model.first, model.other, model.alias, model.again = a, b, nn.Parameter(a.detach()), a
+
+    slots = inventory(model).slots
+
+    assert [slot.names for slot in slots] == [("first", "alias", "again"), ("other",)]
+    assert [place.local_name for place in slots[0].places] == ["first", "alias", "again"]
+
+
+def apart(*tensors: torch.Tensor) -> bool:
+    model = nn.ParameterList([nn.Parameter(tensor) for tensor in tensors])
+    return inventory(model).apart
+
+
+def test_what_is_apart_at_a_glance() -> None:
+    memory, like = torch.zeros(4, 6), torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last)
+
+    assert apart(torch.zeros(3), torch.zeros(3), torch.zeros(3).half(), torch.tensor(1.0))
+    assert apart(memory[:2], memory[2:])
+    assert apart(like, like.clone(), torch.zeros(2, 3).t())
+    assert apart(torch.zeros(0, 3), torch.zeros(0, 3))
+    assert apart(torch.zeros(3, device="meta"), torch.zeros(3, device="meta"))
+
+
+def test_what_must_be_looked_at_closely() -> None:
+    memory, on_meta = torch.zeros(4, 6), torch.zeros(6, device="meta")
+
+    assert not apart(memory, memory)
+    assert not apart(torch.zeros(9), memory[:3], memory[2:], torch.zeros(9))
+    assert not apart(memory, memory[1:2], torch.zeros(3))
+    assert not apart(memory[:, :3], memory[:, 3:])  # which shows to have nothing in common
+    assert not apart(torch.zeros(4, 1).expand(4, 4))
+    assert not apart(on_meta[:3], on_meta[3:])
+
+
+def test_rows_that_differ_in_name_alone_share_the_rest() -> None:
+    model = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 4), nn.Linear(3, 3).double()])
+
+    rows = plan(model, rule(nn.Linear, weight=init.normal(), bias=init.zeros())).rows[::2]
+
+    assert rows[0].treatment is rows[1].treatment
+    assert rows[0] != rows[1]
+    assert len({id(row.treatment) for row in rows}) == 3
+    assert [row.site and row.site.name for row in rows] == [row.name for row in rows]
+    assert repr(rows[1]).startswith("Row(name='1.weight', names=('1.weight',), shape=(3, 3), dtype=torch.float32, ")
+
+
 def test_aliases_on_meta_are_one_parameter() -> None:
     with torch.device("meta"):
         model = tied()

@@ -1,4 +1,4 @@
-"""The native kernel gives the bits of the torch operations: every instruction set, law, dtype, start, region, layout."""
+"""The native kernel has the bits of the torch operations: every instruction set, law, dtype, start, region, layout."""
 
 from __future__ import annotations
 

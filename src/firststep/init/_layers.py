@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,9 @@ from torch.nn.utils import parametrize
 from ._gates import GRU_GATES, LSTM_GATES
 from ._layout import fans
 from ._site import Fans, Part, Role, Site, tensor_fans
+
+_remembered = functools.lru_cache(maxsize=1024)
+"""Like layers share their sites."""
 
 Shape = tuple[int, ...]
 Reader = Callable[[nn.Module, str, Shape], Site | None]
@@ -50,11 +54,10 @@ def site_of(module: nn.Module, local_name: str, *, name: str = "", shape: Shape 
     ['reset', 'update', 'new']
     """
     shape = _shape(module, local_name) if shape is None else tuple(shape)
-    for kind in type(module).__mro__:
-        reader = _READERS.get(kind) or _FOREIGN.get(kind.__name__)
-        site = None if reader is None else reader(module, local_name, shape)
+    for reader in _readers(type(module)):
+        site = reader(module, local_name, shape)
         if site is not None:
-            return replace(site, name=name)
+            return site.named(name) if name else site
     return Site.of_shape(shape, name)
 
 
@@ -66,19 +69,34 @@ def _shape(module: nn.Module, local_name: str) -> Shape:
     return tuple(getattr(module, local_name).shape)
 
 
-def _simple(shape: Shape, layer: Fans | None, role: Role = "weight", weight: Shape | None = None) -> Site:
+@_remembered
+def _layer(
+    shape: Shape,
+    weight: Shape | None = None,
+    axes: str = "out in *",
+    groups: int = 1,
+    stride: int | tuple[int, ...] = 1,
+) -> Site:
+    """A layer's weight; or its bias, which has the fans of a ``weight`` of that shape."""
+    source = shape if weight is None else tuple(map(int, weight))  # a layer may have been given numpy's integers
+    layer = fans(source, axes, groups=groups, stride=stride)
+    return _simple(shape, layer, "weight" if weight is None else "bias", source, groups)
+
+
+def _simple(
+    shape: Shape, layer: Fans | None, role: Role = "weight", weight: Shape | None = None, groups: int = 1
+) -> Site:
     """A site of one part; ``weight`` is the shape of the layer's weight when that is another parameter."""
     by_shape = tensor_fans(shape if weight is None else weight)
     torch_fan = None if by_shape is None else by_shape.fan_in
-    return Site(shape, (Part(shape[0], layer),), tensor_fans=by_shape, torch_fan=torch_fan, role=role)
+    return Site(shape, (Part(shape[0], layer),), tensor_fans=by_shape, torch_fan=torch_fan, groups=groups, role=role)
 
 
 def _linear(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     assert isinstance(module, nn.Linear)
-    weight = (module.out_features, module.in_features)
     if local_name == "weight" and len(shape) == 2:
-        return _simple(shape, fans(shape))
-    return _simple(shape, fans(weight), "bias", weight) if local_name == "bias" else None
+        return _layer(shape)
+    return _layer(shape, (module.out_features, module.in_features)) if local_name == "bias" else None
 
 
 def _bilinear(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
@@ -86,66 +104,82 @@ def _bilinear(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     weight = (module.out_features, module.in1_features, module.in2_features)
     if local_name not in ("weight", "bias"):
         return None
-    site = _simple(shape, fans(weight), "weight" if local_name == "weight" else "bias", weight)
-    return replace(site, torch_fan=module.in1_features)
+    return _two_inputs(shape, weight, "weight" if local_name == "weight" else "bias")
+
+
+@_remembered
+def _two_inputs(shape: Shape, weight: Shape, role: Role) -> Site:
+    return replace(_simple(shape, fans(weight), role, weight), torch_fan=weight[1])
 
 
 def _conv(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     assert isinstance(module, nn.modules.conv._ConvNd)
-    out_first = (module.out_channels, module.in_channels // module.groups, *module.kernel_size)
-    in_first = (module.in_channels, module.out_channels // module.groups, *module.kernel_size)
-    weight, axes, stride = (in_first, "in out *", module.stride) if module.transposed else (out_first, "out in *", 1)
-    if local_name not in ("weight", "bias") or (local_name == "weight" and len(shape) != len(weight)):
+    if local_name not in ("weight", "bias"):
         return None
-    is_weight = local_name == "weight"
-    layer = fans(shape if is_weight else weight, axes, groups=module.groups, stride=stride)
-    site = _simple(shape, layer, "weight" if is_weight else "bias", None if is_weight else weight)
-    return replace(site, groups=module.groups)
+    groups, kernel = module.groups, tuple(module.kernel_size)
+    if module.transposed:
+        weight, axes = (module.in_channels, module.out_channels // groups, *kernel), "in out *"
+        stride: int | tuple[int, ...] = tuple(module.stride)
+    else:
+        weight, axes, stride = (module.out_channels, module.in_channels // groups, *kernel), "out in *", 1
+    if local_name == "bias":
+        return _layer(shape, weight, axes, groups, stride)
+    return _layer(shape, None, axes, groups, stride) if len(shape) == len(weight) else None
 
 
 def _embedding(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     assert isinstance(module, (nn.Embedding, nn.EmbeddingBag))
-    if local_name != "weight" or len(shape) != 2:
-        return None
-    padding = module.padding_idx
-    return replace(_simple(shape, fans(shape)), zero_rows=() if padding is None else (padding % max(shape[0], 1),))
+    return _table(shape, module.padding_idx) if local_name == "weight" and len(shape) == 2 else None
+
+
+@_remembered
+def _table(shape: Shape, padding: int | None) -> Site:
+    return replace(_layer(shape), zero_rows=() if padding is None else (padding % max(shape[0], 1),))
 
 
 def _no_fans(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
-    return Site(shape, (Part(shape[0]),), role="bias" if local_name == "bias" else "weight")
+    return _bare(shape, "bias" if local_name == "bias" else "weight")
+
+
+@_remembered
+def _bare(shape: Shape, role: Role) -> Site:
+    return Site(shape, (Part(shape[0]),), role=role)
 
 
 def _attention(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     assert isinstance(module, nn.MultiheadAttention)
     width = module.embed_dim
     if local_name == "in_proj_weight":
-        q_k_v = tuple(Part(width, Fans(width, width), label) for label in ("q", "k", "v"))
-        return replace(_simple(shape, None), parts=q_k_v)
+        return _q_k_v(shape, "weight", None, width, width, width)
     if local_name == "in_proj_bias":
-        sizes = {"q": width, "k": module.kdim, "v": module.vdim}
-        q_k_v = tuple(Part(width, Fans(size, width), label) for label, size in sizes.items())
-        return replace(_simple(shape, None, "bias", (3 * width, width)), parts=q_k_v)
-    if local_name in ("q_proj_weight", "k_proj_weight", "v_proj_weight"):
-        return _simple(shape, fans(shape))
-    return None
+        return _q_k_v(shape, "bias", (3 * width, width), width, module.kdim, module.vdim)
+    return _layer(shape) if local_name in ("q_proj_weight", "k_proj_weight", "v_proj_weight") else None
+
+
+@_remembered
+def _q_k_v(shape: Shape, role: Role, weight: Shape | None, width: int, kdim: int, vdim: int) -> Site:
+    inputs = {"q": width, "k": kdim, "v": vdim}
+    parts = tuple(Part(width, Fans(size, width), label) for label, size in inputs.items())
+    return replace(_simple(shape, None, role, weight), parts=parts)
 
 
 def _recurrent(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
     assert isinstance(module, (nn.RNNBase, nn.RNNCellBase))
-    hidden = module.hidden_size
     kind, _, source = local_name.partition("_")
     if kind not in ("weight", "bias") or source[:2] not in ("ih", "hh", "hr"):
         return None
     gates = ("",) if source[:2] == "hr" else _gates(module)
-    size = shape[0] // len(gates)
     if kind == "weight":
-        site = _simple(shape, None)
-        layer = Fans(shape[1], size)
-    else:
-        inputs = _width(module, local_name)
-        site = _simple(shape, None, "bias" if source[:2] == "ih" else "second_bias", (shape[0], inputs))
-        layer = Fans(inputs, size)
-    return replace(site, parts=tuple(Part(size, layer, gate) for gate in gates), torch_fan=hidden)
+        return _gated(shape, "weight", shape[1], module.hidden_size, gates)
+    role = "bias" if source[:2] == "ih" else "second_bias"
+    return _gated(shape, role, _width(module, local_name), module.hidden_size, gates)
+
+
+@_remembered
+def _gated(shape: Shape, role: Role, inputs: int, hidden: int, gates: tuple[str, ...]) -> Site:
+    site = _simple(shape, None, role, None if role == "weight" else (shape[0], inputs))
+    size = shape[0] // len(gates)
+    return replace(site, parts=tuple(Part(size, Fans(inputs, size), gate) for gate in gates), torch_fan=hidden)
 
 
 def _gates(module: nn.Module) -> tuple[str, ...]:
@@ -165,10 +199,14 @@ def _conv1d_of_transformers(module: nn.Module, local_name: str, shape: Shape) ->
     weight = module._parameters.get("weight")
     if weight is None or weight.dim() != 2:
         return None
-    layer = fans(weight.shape, "in out")
     if local_name == "weight":
-        return replace(_simple(shape, None), parts=(Part(shape[1], layer),), axis=1)
-    return _simple(shape, layer, "bias", tuple(weight.shape)) if local_name == "bias" else None
+        return _transposed(shape)
+    return _layer(shape, tuple(weight.shape), "in out") if local_name == "bias" else None
+
+
+@_remembered
+def _transposed(shape: Shape) -> Site:
+    return replace(_simple(shape, None), parts=(Part(shape[1], fans(shape, "in out")),), axis=1)
 
 
 _READERS: dict[type, Reader] = {
@@ -186,3 +224,10 @@ _READERS: dict[type, Reader] = {
 
 _FOREIGN: dict[str, Reader] = {"Conv1D": _conv1d_of_transformers}
 """Layers of other libraries, by class name, so that those need not be installed."""
+
+
+@functools.lru_cache(maxsize=256)
+def _readers(kind: type) -> tuple[Reader, ...]:
+    """What may know a layer's parameters, the most special first."""
+    found = (_READERS.get(base) or _FOREIGN.get(base.__name__) for base in kind.__mro__)
+    return tuple(reader for reader in found if reader is not None)

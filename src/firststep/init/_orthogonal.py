@@ -100,7 +100,7 @@ def orthogonal(*, gain: float = 1.0) -> Orthogonal:
     ``(out, in * k...)``. Packed parameters (q, k and v; the gates of an LSTM) get a matrix per block, stacked experts
     one each. ``E[w^2] = gain^2 / max(rows, columns)`` in every draw.
 
-    Values go through a matrix product and are equal across machines to rounding, not to the bit.
+    Reflections are multiplied by the platform's LAPACK: values are equal across machines to rounding, not to the bit.
 
     Args:
         gain: the singular values.
@@ -248,7 +248,7 @@ def delta_orthogonal(*, gain: float = 1.0) -> DeltaOrthogonal:
     ``w[:, :, centre] = gain * Q`` with ``Q^T Q = I``, zero elsewhere; the centre is index ``(k - 1) // 2``. With zero
     padding that keeps the size, the layer keeps the norm of its input. A convolution of g groups has a Q for each.
 
-    Values go through a matrix product and are equal across machines to rounding, not to the bit.
+    Reflections are multiplied by the platform's LAPACK: values are equal across machines to rounding, not to the bit.
 
     Args:
         gain: the singular values.

@@ -320,8 +320,8 @@ def _around_zero_rows(fill: rng.Fill, rows: Sequence[int]) -> Iterator[rng.Fill]
     for begin, end in pairwise(edges):
         if begin < end:
             law = rng.Uniform(0.0, 0.0) if begin in held and end == begin + 1 else fill.law
-            piece, box = (one.narrow(0, begin - start, end - begin) for one in (fill.out, region))
-            yield rng.Fill(piece, law, fill.key, box)
+            place = 0, begin - start, end - begin
+            yield rng.Fill(fill.out.narrow(*place), law, fill.key, region.narrow(*place))
 
 
 def parts_of(site: Site) -> tuple[Part, ...]:

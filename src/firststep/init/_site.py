@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..errors import SchemeError
@@ -85,10 +86,11 @@ class Site:
     @classmethod
     def of_shape(cls, shape: Sequence[int], name: str = "") -> Site:
         """The site of a bare tensor: torch's reading of its shape, one part, no layer."""
-        shape = tuple(shape)
-        fans = tensor_fans(shape)
-        parts = (Part(shape[0], fans),) if shape else ()
-        return cls(shape, parts, tensor_fans=fans, torch_fan=None if fans is None else fans.fan_in, name=name)
+        return _of_shape(tuple(shape)).named(name)
+
+    def named(self, name: str) -> Site:
+        """This site under another name."""
+        return self if name == self.name else replace(self, name=name)
 
     @property
     def numel(self) -> int:
@@ -97,6 +99,13 @@ class Site:
 
     def __str__(self) -> str:
         return f"{self.name!r} of shape {self.shape}" if self.name else f"a tensor of shape {self.shape}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_shape(shape: tuple[int, ...]) -> Site:
+    fans = tensor_fans(shape)
+    parts = (Part(shape[0], fans),) if shape else ()
+    return Site(shape, parts, tensor_fans=fans, torch_fan=None if fans is None else fans.fan_in)
 
 
 def tensor_fans(shape: Sequence[int]) -> Fans | None:

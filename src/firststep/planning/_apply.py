@@ -79,6 +79,7 @@ class _Work:
         """Write all plain parameters of independent elements in one pass; those left out are for :meth:`row`."""
         rewrite, taken, keys = rng.Rewrite(), [], rng.Seeded(self._seed)
         ways: dict[int, _Way] = {}
+        on_gpu: list[tuple[Row, _Way, Tensor, list[rng.Fill]]] = []
         for row, slot in pairs:
             if type(slot.writer) is not Plain:
                 continue
@@ -90,18 +91,29 @@ class _Work:
                 taken.append((row, way))
                 continue
             scheme, site = _task(row)
-            fills = scheme.fills(target, seed=self._seed, name=row.name, site=site)
+            fills = scheme.fills(target.detach(), seed=self._seed, name=row.name, site=site)
             if fills is not None and rewrite.add(target, fills):
                 taken.append((row, way))
+            elif fills is not None and target.is_cuda:
+                on_gpu.append((row, way, target, fills))
         self._undo.undo(rewrite.restore)
         rewrite.run(_in_turn([row for row, _ in taken], tell))
-        done: dict[str, ReportRow] = {}
-        for (row, way), (before, after) in zip(taken, rewrite.summaries(), strict=True):
-            measured = Measured(way.numel, *after)
-            if not measured.is_finite:
-                raise _not_finite(row)
-            deviation = way.yardstick.deviation(measured)
-            done[row.name] = ReportRow(row, Measured(way.numel, *before), measured, deviation)
+        done = {
+            row.name: way.report(row, Measured(way.numel, *before), Measured(way.numel, *after))
+            for (row, way), (before, after) in zip(taken, rewrite.summaries(), strict=True)
+        }
+        return done | self._launched(on_gpu, tell)
+
+    def _launched(self, tasks: Sequence[tuple[Row, _Way, Tensor, list[rng.Fill]]], tell: Tell) -> dict[str, ReportRow]:
+        """Write tensors of a GPU with few launches."""
+        before = [measure(target) for _, _, target, _ in tasks]
+        for _, _, target, _ in tasks:
+            self._undo.keep(target)
+        rng.fill_many_([fill for *_, fills in tasks for fill in fills])
+        done = {}
+        for (row, way, target, _), was in zip(tasks, before, strict=True):
+            done[row.name] = way.report(row, was, measure(target))
+            tell(row.numel, row.name)
         return done
 
     def row(self, row: Row, slot: Slot, staged: Staged | None, tell: Tell) -> ReportRow:
@@ -152,6 +164,12 @@ class _Way(NamedTuple):
     law: rng.Law | None
     numel: int
     yardstick: Yardstick
+
+    def report(self, row: Row, before: Measured, after: Measured) -> ReportRow:
+        """The row of the report; raises when a value is not finite."""
+        if not after.is_finite:
+            raise _not_finite(row)
+        return ReportRow(row, before, after, self.yardstick.deviation(after))
 
 
 def _way(row: Row) -> _Way:

@@ -26,30 +26,39 @@ def uncovered_problems(slots: Sequence[Slot]) -> list[str]:
     """Parameters that no rule names; like ones of like layers in one line."""
     groups: dict[object, list[Slot]] = {}
     for slot in slots:
-        place = slot.places[0]
-        groups.setdefault((template(slot.name), slot.writer.shape, place.owner.layer, place.local_name), []).append(
-            slot
-        )
+        like = template(slot.name), slot.writer.shape, slot.owner.layer, slot.local_name
+        groups.setdefault(like, []).append(slot)
     return [_uncovered(group) for group in groups.values()]
 
 
-def memory_problems(slots: Sequence[Slot], written: set[Slot]) -> list[str]:
-    """Parameters that cannot be set without setting another, or themselves, twice."""
-    problems = [
+def memory_problems(stock: Inventory, written: Sequence[bool]) -> list[str]:
+    """Parameters that cannot be set without setting another, or themselves, twice.
+
+    Args:
+        stock: the parameters.
+        written: whether each of them is to be set.
+    """
+    if stock.apart:
+        return []
+    expanded = [
         f"{slot.name!r} (shape {slot.writer.shape}) is expanded: several of its elements are one number in memory. "
         "Replace it with nn.Parameter(p.detach().clone()), or give it fs.keep"
-        for slot in slots
-        if slot in written and any(is_expanded(tensor) for tensor in slot.writer.tensors)
+        for slot, is_set in zip(stock.slots, written, strict=True)
+        if is_set and any(map(is_expanded, slot.writer.tensors))
     ]
-    pairs = [(slot, tensor) for slot in slots for tensor in slot.writer.tensors]
-    for i, j in overlaps([tensor for _, tensor in pairs]):
-        a, b = pairs[i][0], pairs[j][0]
-        if a is not b and not written.isdisjoint((a, b)):
-            problems.append(
-                f"{a.name!r} (shape {a.writer.shape}) and {b.name!r} (shape {b.writer.shape}) share memory without "
-                "being the same parameter, so that setting one changes the other. Tie them wholly, or give both fs.keep"
-            )
-    return problems
+    return [*expanded, *_shared(stock.slots, written)]
+
+
+def _shared(slots: Sequence[Slot], written: Sequence[bool]) -> list[str]:
+    pairs = [(i, tensor) for i, slot in enumerate(slots) for tensor in slot.writer.tensors]
+    found = [(pairs[m][0], pairs[n][0]) for m, n in overlaps([tensor for _, tensor in pairs])]
+    return [
+        f"{slots[i].name!r} (shape {slots[i].writer.shape}) and {slots[j].name!r} (shape {slots[j].writer.shape}) "
+        "share memory without being the same parameter, so that setting one changes the other. Tie them wholly, or "
+        "give both fs.keep"
+        for i, j in found
+        if i != j and (written[i] or written[j])
+    ]
 
 
 def dtype_problem(slot: Slot, scheme: Scheme) -> str | None:
@@ -65,13 +74,13 @@ def dtype_problem(slot: Slot, scheme: Scheme) -> str | None:
 
 def _uncovered(group: Sequence[Slot]) -> str:
     slot = group[0]
-    place, shape = slot.places[0], slot.writer.shape
-    layer = _spelled(place.owner.module, place.owner.layer)
+    owner, local_name, shape = slot.owner, slot.local_name, slot.writer.shape
+    layer = _spelled(owner.module, owner.layer)
     many = f"{len(group)} parameters, each of " if len(group) > 1 else ""
     return (
-        f"no rule covers {pattern([one.name for one in group])!r} ({many}shape {shape}, in {place.owner.layer}). "
-        f"Add fs.rule({layer}, {_keyword(place.local_name, _suggested(place.local_name, shape))}), "
-        f"or fs.rule({layer}, {_keyword(place.local_name, 'fs.keep')}) to leave it as it is"
+        f"no rule covers {pattern([one.name for one in group])!r} ({many}shape {shape}, in {owner.layer}). "
+        f"Add fs.rule({layer}, {_keyword(local_name, _suggested(local_name, shape))}), "
+        f"or fs.rule({layer}, {_keyword(local_name, 'fs.keep')}) to leave it as it is"
     )
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Where a tensor lies: an address space, and the bytes ``[start, stop)`` that hold its elements."""
 
     space: tuple[str, int]
     start: int
     stop: int
+
+
+_NOWHERE = Span(("", 0), 0, 0)
 
 
 def identity(tensor: Tensor) -> object:
@@ -29,6 +33,33 @@ def identity(tensor: Tensor) -> object:
 def is_expanded(tensor: Tensor) -> bool:
     """Whether several elements are one number in memory, as after ``expand``."""
     return any(size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def apart(tensors: Iterable[Tensor]) -> bool:
+    """Whether it shows at a glance that no number in memory is held twice; when it does not, it may be so all the same.
+
+    Intervals are disjoint when, both sorted, no start comes before the stop that precedes it.
+    """
+    starts: list[int] = []
+    stops: list[int] = []
+    for tensor in tensors:
+        is_dense = tensor.is_contiguous()
+        if not is_dense and is_expanded(tensor):
+            return False
+        if tensor.is_meta:  # its storage stands for itself as one byte: two tensors on it are to be looked at closely
+            start = tensor.untyped_storage()._cdata
+            stop = start + 1
+        elif is_dense:
+            start = tensor.data_ptr()
+            stop = start + tensor.nbytes
+        else:
+            _, start, stop = _span(tensor) or _NOWHERE
+        if start:
+            starts.append(start)
+            stops.append(stop)
+    starts.sort()
+    stops.sort()
+    return all(map(operator.le, stops, islice(starts, 1, None)))
 
 
 def overlaps(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,15 +13,15 @@ from torch import nn
 from .. import graph
 from ..errors import PlanError, SchemeError
 from ..graph import Flow
-from ..init import Moments, Scheme, Site, site_of
+from ..init import Scheme, Site, site_of
 from . import _checks as checks
 from ._apply import Progress, apply
 from ._diff import Difference, difference
-from ._inventory import Inventory, Slot, inventory
-from ._match import Match, match
+from ._inventory import Inventory, Owner, Place, Slot, inventory
+from ._match import Claim, Match, Matcher
 from ._plan_view import plan_html, plan_text
 from ._report import Report
-from ._row import Row
+from ._row import Row, Treatment
 from ._rules import Keep, Numbered, Recipe, Rule, numbered
 
 
@@ -102,15 +102,14 @@ def plan(model: nn.Module, rules: Recipe | Rule | Iterable[Rule | Recipe], *, st
     entries = numbered(rules)
     stock = inventory(model)
     flows = _Flows(model)
-    matches, unused = match(stock, entries, flows.of)
-    survey = _Survey(flows)
-    rows = tuple(survey.row(slot, matches.get(slot)) for slot in stock.slots)
-    bare = [slot for slot, row in zip(stock.slots, rows, strict=True) if row.rule is None and row.kept == NO_RULE]
-    written = {slot for slot, row in zip(stock.slots, rows, strict=True) if row.scheme is not None}
+    matcher, survey = Matcher(stock, entries, flows.of), _Survey(flows)
+    rows = tuple([Row(slot.names, survey.treatment(slot, matcher.of(slot))) for slot in stock.slots])
+    unused = matcher.unused()
+    bare = [slot for slot, row in zip(stock.slots, rows, strict=True) if row.treatment.kept == NO_RULE]
     problems = [
         *checks.lazy_problems(stock),
         *survey.problems,
-        *checks.memory_problems(stock.slots, written),
+        *checks.memory_problems(stock, [row.treatment.scheme is not None for row in rows]),
         *([*checks.uncovered_problems(bare), *unused] if strict else ()),
     ]
     if problems:
@@ -139,83 +138,81 @@ class _Flows:
         return {id(module): flows[name] for name, module in self._model.named_modules() if name in flows}
 
 
-class _Done(NamedTuple):
-    """What happens to a parameter: a scheme fills it, or it is kept."""
-
-    scheme: Scheme | None = None
-    site: Site | None = None
-    expected: Moments | None = None
-    kept: str | None = None
-
-
 class _Survey:
-    """Makes rows, and collects what is wrong with them. Like sites are asked about once."""
+    """Decides what happens to parameters, and collects what is in the way. Like parameters are asked about once."""
 
     def __init__(self, flows: _Flows) -> None:
         self.problems: list[str] = []
         self._flows = flows
-        self._known: dict[object, Moments] = {}
+        self._known: dict[object, Treatment] = {}
+        self._sites: dict[Site, Site] = {}
 
-    def row(self, slot: Slot, found: Match | None) -> Row:
+    def treatment(self, slot: Slot, found: Match | None) -> Treatment:
         """What happens to one parameter."""
-        place = found.place if found else slot.places[0]
-        writer, label, where = slot.writer, None, ""
-        frozen = not writer.requires_grad
+        trained = slot.writer.requires_grad
         if found is None:
-            done = _Done(kept=FROZEN if frozen else NO_RULE)
-        else:
-            label, where = found.rule.rule.label, found.rule.tag
-            if frozen and not found.rule.rule.frozen:
-                done = _Done(kept=FROZEN)
-            else:
-                done = _Done(kept="fs.keep") if isinstance(found.choice, Keep) else self._set(slot, found, found.choice)
-        return Row(
-            name=slot.name,
-            names=slot.names,
+            return self._kept(slot, slot.owner, None, NO_RULE if trained else FROZEN)
+        claim, place = found
+        choice, rule = claim.choice, claim.rule
+        if not trained and not rule.rule.frozen:
+            return self._kept(slot, place.owner, rule, FROZEN)
+        if isinstance(choice, Keep):
+            return self._kept(slot, place.owner, rule, "fs.keep")
+        problem = checks.dtype_problem(slot, choice)
+        if problem is None:
+            try:
+                return self._set(slot, claim, place, choice)
+            except SchemeError as error:
+                problem = f"{slot.name!r} (shape {slot.writer.shape}, by {rule}): {error}"
+        self.problems.append(problem)
+        return self._kept(slot, place.owner, rule, IMPOSSIBLE)
+
+    def _kept(self, slot: Slot, owner: Owner, rule: Numbered | None, why: str) -> Treatment:
+        writer = slot.writer
+        key = (id(rule), why, owner.layer, writer.shape, writer.dtype, writer.kind)
+        if key not in self._known:
+            label, where = (rule.rule.label, rule.tag) if rule else (None, "")
+            self._known[key] = Treatment(
+                writer.shape, writer.dtype, owner.layer, label, where, kept=why, through=writer.kind
+            )
+        return self._known[key]
+
+    def _set(self, slot: Slot, claim: Claim, place: Place | Slot, scheme: Scheme) -> Treatment:
+        writer, layer = slot.writer, place.owner.layer
+        site = self._site(slot, place, scheme)
+        key = (claim, id(site), layer, writer.dtype, writer.kind)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        named = site.named(slot.name)  # for the messages
+        scheme.check(named, writer.dtype)
+        done = self._known[key] = Treatment(
             shape=writer.shape,
             dtype=writer.dtype,
-            layer=place.owner.layer,
-            rule=label,
-            where=where,
-            scheme=done.scheme,
-            site=done.site,
-            expected=done.expected,
-            kept=done.kept,
+            layer=layer,
+            rule=claim.rule.rule.label,
+            where=claim.rule.tag,
+            scheme=scheme,
+            site=site,  # which keeps its id from becoming another's
+            expected=scheme.expected(named),
             through=writer.kind,
         )
+        return done
 
-    def _set(self, slot: Slot, found: Match, scheme: Scheme) -> _Done:
-        problem = checks.dtype_problem(slot, scheme)
-        if problem:
-            self.problems.append(problem)
-            return _Done(kept=IMPOSSIBLE)
-        try:
-            site = self._site(slot, found, scheme)
-            expected = self._expected(scheme, site, slot.writer.dtype)
-        except SchemeError as error:
-            self.problems.append(f"{slot.name!r} (shape {slot.writer.shape}, by {found.rule}): {error}")
-            return _Done(kept=IMPOSSIBLE)
-        return _Done(scheme, site, expected)
-
-    def _site(self, slot: Slot, found: Match, scheme: Scheme) -> Site:
-        owner, local_name = found.place.owner, found.place.local_name
-        site = site_of(owner.plain, local_name, name=slot.name)
-        if len(slot.places) > 1:  # whichever layer the rule speaks of, an embedding tied to it has its padding row
-            readings = (site_of(place.owner.plain, place.local_name) for place in slot.places)
-            site = replace(site, zero_rows=tuple(sorted({row for one in readings for row in one.zero_rows})))
-        flow = self._flows.of(owner.module) if scheme.uses_flow else None
-        if flow is None:
+    def _site(self, slot: Slot, place: Place | Slot, scheme: Scheme) -> Site:
+        """The site without a name."""
+        site = site_of(place.owner.plain, place.local_name, shape=slot.writer.shape)
+        flow = self._flows.of(place.owner.module) if scheme.uses_flow else None
+        if flow is None and not slot.elsewhere:
             return site
-        return replace(
-            site, nonlinearity=flow.nonlinearity, mirrored_in=flow.mirrored_in, mirrored_out=flow.mirrored_out
-        )
-
-    def _expected(self, scheme: Scheme, site: Site, dtype: torch.dtype) -> Moments:
-        key = (id(scheme), site, dtype)
-        if key not in self._known:
-            scheme.check(site, dtype)
-            self._known[key] = scheme.expected(site)
-        return self._known[key]
+        if slot.elsewhere:  # whichever layer the rule speaks of, an embedding tied to it has its padding row
+            readings = [site_of(one.owner.plain, one.local_name) for one in slot.places]
+            site = replace(site, zero_rows=tuple(sorted({row for one in readings for row in one.zero_rows})))
+        if flow is not None:
+            site = replace(
+                site, nonlinearity=flow.nonlinearity, mirrored_in=flow.mirrored_in, mirrored_out=flow.mirrored_out
+            )
+        return self._sites.setdefault(site, site)
 
 
 def _facts(one: Plan) -> dict[str, dict[str, str]]:

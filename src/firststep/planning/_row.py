@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,25 +13,14 @@ from ..init import Fans, Moments, Scheme, Site
 
 
 @dataclass(frozen=True)
-class Row:
-    """What a plan does with one parameter.
+class Treatment:
+    """What happens to a parameter, whatever its name: one value for all that are alike.
 
     Args:
-        name: canonical name, from which the values are drawn.
-        names: every canonical name; more than one for a tied parameter.
-        shape, dtype: of the parameter as its layer sees it.
-        layer: the type of the layer that owns it.
-        rule: label of the rule that won it; ``None`` when no rule did.
-        where: where that rule stands, such as ``2`` or ``torch.2``; empty when there is none.
-        scheme: what fills it; ``None`` when it is kept.
-        site: the parameter as its scheme sees it; ``None`` when it is kept.
-        expected: what its values should look like; ``None`` when it is kept.
-        kept: why it stays as it is; ``None`` when it is set.
-        through: what stands between the parameter and the layer, such as ``weight_norm``; empty for most.
+        shape, dtype, layer, rule, where, scheme, expected, kept, through: see :class:`Row`.
+        site: the parameter as its scheme sees it, without a name.
     """
 
-    name: str
-    names: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: torch.dtype
     layer: str
@@ -41,6 +31,78 @@ class Row:
     expected: Moments | None = None
     kept: str | None = None
     through: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Row:
+    """What a plan does with one parameter.
+
+    Args:
+        names: every canonical name; more than one for a tied parameter.
+        treatment: what happens to it.
+    """
+
+    names: tuple[str, ...]
+    treatment: Treatment
+
+    @property
+    def name(self) -> str:
+        """Canonical name, from which the values are drawn."""
+        return self.names[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the parameter as its layer sees it."""
+        return self.treatment.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the parameter as its layer sees it."""
+        return self.treatment.dtype
+
+    @property
+    def layer(self) -> str:
+        """Type of the layer that owns it."""
+        return self.treatment.layer
+
+    @property
+    def rule(self) -> str | None:
+        """Label of the rule that won it; ``None`` when no rule did."""
+        return self.treatment.rule
+
+    @property
+    def where(self) -> str:
+        """Where that rule stands, such as ``2`` or ``torch.2``; empty when there is none."""
+        return self.treatment.where
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """What fills it; ``None`` when it is kept."""
+        return self.treatment.scheme
+
+    @cached_property
+    def site(self) -> Site | None:
+        """The parameter as its scheme sees it, under its name; ``None`` when it is kept."""
+        return self.treatment.site and self.treatment.site.named(self.name)
+
+    @property
+    def expected(self) -> Moments | None:
+        """What its values should look like; ``None`` when it is kept."""
+        return self.treatment.expected
+
+    @property
+    def kept(self) -> str | None:
+        """Why it stays as it is; ``None`` when it is set."""
+        return self.treatment.kept
+
+    @property
+    def through(self) -> str:
+        """What stands between the parameter and the layer, such as ``weight_norm``; empty for most."""
+        return self.treatment.through
+
+    def __repr__(self) -> str:
+        names = ("name", "names", *(field.name for field in fields(Treatment)))
+        return f"Row({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     @property
     def numel(self) -> int:

@@ -53,10 +53,13 @@ class Rule:
 
     def key_for(self, local_name: str) -> str | None:
         """The key that speaks of a parameter: its own name before any glob, globs in the order written."""
-        keys = [key for key, _ in self.schemes]
-        if local_name in keys:
-            return local_name
-        return next((key for key in keys if fnmatchcase(local_name, key)), None)
+        for key, _ in self.schemes:
+            if key == local_name:
+                return key
+        for key, _ in self.schemes:
+            if fnmatchcase(local_name, key):
+                return key
+        return None
 
     def choice(self, key: str) -> Choice:
         """The scheme, or ``keep``, under ``key``."""

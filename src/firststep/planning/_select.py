@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias, Union
+from typing import Any, NamedTuple, TypeAlias, Union
 
 from torch import nn
 
@@ -20,8 +21,7 @@ Spec: TypeAlias = Union[type, tuple[type, ...], str, "re.Pattern[str]", Predicat
 FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A module as selectors see it: its canonical name, itself, and (traced only when asked for) its flow."""
 
     name: str
@@ -162,11 +162,7 @@ class OfTypeName(Selector):
 
     def matches(self, candidate: Candidate) -> bool:
         """Whether the name, or glob, fits a class in the module's method resolution order."""
-        return any(
-            fnmatchcase(name, self.name)
-            for base in type(candidate.module).__mro__
-            for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
-        )
+        return _goes_by(type(candidate.module), self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """``{"type": name}``."""
@@ -312,6 +308,16 @@ class Not(Selector):
     def __str__(self) -> str:
         inner = str(self.part)
         return f"~({inner})" if isinstance(self.part, AllOf) or " | " in inner else f"~{inner}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _goes_by(kind: type, pattern: str) -> bool:
+    """Whether ``pattern`` fits the bare or the qualified name of a type or of one of its bases."""
+    return any(
+        fnmatchcase(name, pattern)
+        for base in kind.__mro__
+        for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
+    )
 
 
 def _type_name(one: type) -> str:

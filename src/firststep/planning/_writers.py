@@ -39,18 +39,30 @@ class Staged:
     note: str = ""
 
 
-class Writer:
+class Writer(ABC):
     """How one parameter is read and written.
 
     Args:
-        tensors: the leaf tensors that hold the parameter.
         shape, dtype: of the parameter as its layer sees it.
+        requires_grad: whether it is trained.
         kind: what stands in between, in words; empty for a plain parameter.
     """
 
-    def __init__(self, tensors: tuple[Tensor, ...], shape: torch.Size, dtype: torch.dtype, kind: str = "") -> None:
-        self.tensors, self.shape, self.dtype, self.kind = tensors, tuple(shape), dtype, kind
-        self.requires_grad = any(tensor.requires_grad for tensor in tensors)
+    __slots__ = ()
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    requires_grad: bool
+    kind: str = ""
+
+    @property
+    @abstractmethod
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The leaf tensors that hold the parameter."""
+
+    @abstractmethod
+    def key(self, same: Callable[[Tensor], object]) -> object:
+        """What two writers of one parameter have in common, given what two tensors of the same numbers have."""
 
     @property
     def device(self) -> torch.device:
@@ -61,12 +73,38 @@ class Writer:
 class Plain(Writer):
     """A parameter that is its own tensor."""
 
+    __slots__ = ("_parameter", "dtype", "requires_grad", "shape")
+
     def __init__(self, parameter: Tensor) -> None:
-        super().__init__((parameter,), parameter.shape, parameter.dtype)
+        self._parameter = parameter
+        self.shape, self.dtype = tuple(parameter.shape), parameter.dtype
+        self.requires_grad = parameter.requires_grad
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The parameter."""
+        return (self._parameter,)
+
+    def key(self, same: Callable[[Tensor], object]) -> object:
+        """That of the parameter."""
+        return same(self._parameter)
 
 
 class Through(Writer, ABC):
     """A parameter that the layer sees through a function of other tensors."""
+
+    def __init__(self, tensors: tuple[Tensor, ...], shape: torch.Size, dtype: torch.dtype, kind: str) -> None:
+        self._tensors, self.shape, self.dtype, self.kind = tensors, tuple(shape), dtype, kind
+        self.requires_grad = any(tensor.requires_grad for tensor in tensors)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What the function is of."""
+        return self._tensors
+
+    def key(self, same: Callable[[Tensor], object]) -> object:
+        """Those of all tensors, and what the function is."""
+        return (self.kind, *map(same, self._tensors))
 
     @abstractmethod
     def effect(self) -> Tensor:

@@ -17,6 +17,7 @@ This is the specification; each step stands in one file, as plain torch operatio
 latter are computed in float64 and rounded to float32 first when the tensor is of another dtype.
 """
 
+from ._drawn import Drawn as Drawn
 from ._fill import fill_ as fill_
 from ._fill import sample_at as sample_at
 from ._fill import support as support

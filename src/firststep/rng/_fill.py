@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SchemeError
+from . import _triton
 from ._bits import bits_at, bits_of_box
 from ._box import Box, box_of
 from ._eager import eager
@@ -148,6 +149,9 @@ def _fill(out: Tensor, sampler: Sampler, key: Key, region: Region, transform: Tr
         out.copy_((value if transform is None else transform(value)).view(()))
         return
     box, strides = box_of(region, out)
+    if transform is None and out.is_cuda and _triton.serves(out, sampler, box.sizes):
+        _triton.fill(out, sampler, key, box.start, box.sizes, box.steps, strides)
+        return
     kernel = native() if out.is_cpu and not watched() else None
     if kernel is not None and len(box.sizes) <= MAX_RANK:
         if transform is None and is_plain(out):
@@ -167,7 +171,7 @@ def _fill_natively(kernel: Native, out: Tensor, sampler: Sampler, key: Key, box:
         kernel.module.fill(kernel.index, law, key.digest, out.data_ptr(), out.numel())
     else:
         Work(kernel, [packed_box(kernel, out, law, key.digest, box, strides)], out.numel()).run()
-    touched([out])
+    touched((out,))
 
 
 def _draw(kernel: Native | None, sampler: Sampler, key: Key, box: Box, device: torch.device) -> Tensor:

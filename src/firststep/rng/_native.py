@@ -10,7 +10,7 @@ import functools
 import hashlib
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -27,6 +27,12 @@ from ._sampler import Sampler, make_sampler
 
 VARIABLE = "FIRSTSTEP_KERNEL"
 """Environment variable: an instruction set, or ``torch`` for none."""
+
+watched = torch._C._len_torch_dispatch_stack
+"""How many modes are to see every operation, which a kernel's are not."""
+
+touched = torch._C._increment_version
+"""Tells autograd that each of several tensors was written, as torch's own in-place functions do."""
 
 MAX_RANK = 8
 """Dimensions of a box, after those that are walked evenly are merged."""
@@ -160,21 +166,16 @@ def packed_law(native: Native, sampler: Sampler, dtype: torch.dtype) -> bytes:
     )
 
 
-def serves(out: Tensor) -> bool:
-    """Whether a kernel can write ``out``: plain memory of this process, of a dtype that it knows.
-
-    Subclasses, and tensors whose operations somebody watches or transforms, are left to torch.
-    """
-    return not watched() and is_plain(out)
-
-
-def watched() -> bool:
-    """Whether a mode is to see every operation, which a kernel's are not."""
-    return torch._C._len_torch_dispatch_stack() > 0
+def has_dtype(dtype: torch.dtype) -> bool:
+    """Whether a kernel can write memory of ``dtype``."""
+    return dtype in _DTYPES
 
 
 def is_plain(out: Tensor) -> bool:
-    """:func:`serves`, but for modes."""
+    """Whether a kernel can write ``out``: plain memory of this process, of a dtype that it knows.
+
+    Subclasses, and tensors whose operations are transformed, are left to torch.
+    """
     return (
         type(out) in (Tensor, torch.nn.Parameter)
         and out.is_cpu
@@ -183,11 +184,6 @@ def is_plain(out: Tensor) -> bool:
         and not out.is_neg()
         and not is_functorch_wrapped_tensor(out)
     )
-
-
-def touched(tensors: Iterable[Tensor]) -> None:
-    """Tell autograd that tensors were written, as torch's own in-place functions do."""
-    torch.autograd.graph.increment_version([one for one in tensors if not one.is_inference()])
 
 
 def packed_box(native: Native, out: Tensor, law: bytes, digest: bytes, box: Box, strides: Sequence[int]) -> bytes:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._box import box_of
+from . import _triton
+from ._box import Box, box_of
 from ._fill import fill_, region_of, sampler_of
 from ._key import Key
 from ._laws import Law
@@ -24,11 +25,11 @@ from ._native import (
     packed_box,
     packed_dense,
     packed_law,
-    serves,
     touched,
     watched,
 )
 from ._region import Region
+from ._sampler import Sampler
 from ._work import Summary, Work
 
 
@@ -53,18 +54,27 @@ def fill_many_(fills: Sequence[Fill]) -> None:
     >>> torch.equal(tensors[1], fill_(torch.empty(2, 2), Normal(0.0, 1.0), derive_key(0, "1")))
     True
     """
-    kernel = native()
-    jobs, elements, others = [], 0, []
+    kernel = None if watched() else native()
+    packed: list[bytes] = []
+    done: list[Tensor] = []
+    on_gpu: list[_triton.Job] = []
+    others: list[Fill] = []
     for fill in fills:
-        job = None if kernel is None else _packed(kernel, fill)
-        if job is None:
-            others.append(fill)
+        region, sampler = region_of(fill.out, fill.region), sampler_of(fill.law, fill.out.dtype)
+        box, strides = box_of(region, fill.out)
+        job = None if kernel is None else _packed(kernel, fill, sampler, box, strides)
+        if job is not None:
+            packed.append(job)
+            done.append(fill.out)
+        elif fill.out.is_cuda and fill.out.numel() and _triton.serves(fill.out, sampler, box.sizes):
+            on_gpu.append(_triton.Job(fill.out, sampler, fill.key, box.start, box.sizes, box.steps, strides))
         else:
-            jobs.append(job)
-            elements += fill.out.numel()
-    if kernel is not None and jobs:
-        Work(kernel, jobs, elements).run()
-        touched(fill.out for fill in fills)
+            others.append(fill)
+    if kernel is not None and packed:
+        Work(kernel, packed, sum(out.numel() for out in done)).run()
+        touched(done)
+    if on_gpu:
+        _triton.fill_many(on_gpu)
     for fill in others:
         fill_(*fill)
 
@@ -124,7 +134,10 @@ class Rewrite:
         kernel = self._kernel
         if kernel is None or not is_plain(tensor) or not _is_one_run(tensor):
             return False
-        jobs = [_packed(kernel, fill) for fill in fills]
+        jobs = []
+        for fill in fills:
+            box, strides = box_of(region_of(fill.out, fill.region), fill.out)
+            jobs.append(_packed(kernel, fill, sampler_of(fill.law, fill.out.dtype), box, strides))
         if None in jobs:
             return False
         law = packed_law(kernel, sampler_of(fills[0].law, tensor.dtype), tensor.dtype)  # only its dtype is read
@@ -179,13 +192,9 @@ class Rewrite:
             self._works[0].restore()
 
 
-def _packed(kernel: Native, fill: Fill) -> bytes | None:
+def _packed(kernel: Native, fill: Fill, sampler: Sampler, box: Box, strides: Sequence[int]) -> bytes | None:
     """A job for the kernel; ``None`` when it cannot do this one."""
-    region, sampler = region_of(fill.out, fill.region), sampler_of(fill.law, fill.out.dtype)
-    if not serves(fill.out) or not fill.out.numel():
-        return None
-    box, strides = box_of(region, fill.out)
-    if len(box.sizes) > MAX_RANK:
+    if not is_plain(fill.out) or not fill.out.numel() or len(box.sizes) > MAX_RANK:
         return None
     return packed_box(kernel, fill.out, packed_law(kernel, sampler, fill.out.dtype), fill.key.digest, box, strides)
 

@@ -1,13 +1,20 @@
-"""Filling CUDA tensors in one pass: the same bits as the torch operations of the specification, at memory speed.
+"""Filling CUDA tensors in one pass: the same bits as the torch operations of the specification, written once.
 
-The kernels stand in ``_triton_kernel``, which is imported, and triton with it, when the first tensor is filled.
+The kernels stand in ``_triton_kernel``, which is imported, and triton with it, when the first tensor is filled:
 
-What was checked, and how (triton 3.7, no GPU at hand):
+    dense   consecutive in the index and in memory: whole tensors, shards of the first dimension
+    rows    long runs of that kind: shards of other dimensions
+    runs    anything else: narrow columns, strided memory
+    jobs    many small dense tensors at once
 
-    values      bit for bit against ``Sampler.values`` under Triton's interpreter, tests/rng/test_triton.py
-    machine     compiled for sm_80 and sm_90: the PTX has no fused multiply-add of floats and no flush to zero, nor has
-    code        what ptxas makes of it, in the same test
-    on a GPU    nothing yet; benchmarks/cuda.py does it
+What was checked, all of it without a GPU, by tests/rng/test_triton.py with triton 3.7:
+
+    values         under Triton's interpreter, bit for bit against ``Sampler.values``
+    machine code   as compiled for sm_90 (by hand for sm_75, 80, 100 and 120 as well): neither the PTX nor what ptxas
+                   makes of it fuses a multiply-add or flushes to zero, and dense tensors are stored 128 bits at a time
+
+Not checked yet: that a GPU gives these bits, and at what speed. benchmarks/gpu.py does both, and the same tests run on
+a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -24,8 +31,10 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor  # pyright: ignore[reportMissingImports]
 
 from ._key import Key
+from ._native import touched, watched
 from ._normal import _table_32, _table_64
 from ._sampler import Sampler
 
@@ -40,6 +49,9 @@ WARPS = 4
 
 OWN_LAUNCH = 2**20
 """Elements from which a tensor gets a launch of its own in :func:`fill_many`."""
+
+NUMBERED_IN_32_BITS = 2**31
+"""Most blocks of a grid of runs that are numbered in 32 bits."""
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64, torch.int64)
 _OLDEST = (7, 5)
@@ -73,15 +85,19 @@ def available(device: torch.device) -> bool:
 def serves(out: Tensor, sampler: Sampler, sizes: Sequence[int]) -> bool:
     """Whether :func:`fill` takes this case; the torch operations are for all others.
 
-    Not served: other devices, other dtypes (float8), constants, more than MAX_DIMS dimensions, and subclasses of Tensor
-    (a FakeTensor has no memory).
+    Not served: other devices, other dtypes (float8), constants, more than MAX_DIMS dimensions; and, as by the native
+    kernel, subclasses of Tensor and tensors whose operations somebody watches or transforms.
     """
     return (
         type(out) in (Tensor, torch.nn.Parameter)
+        and available(out.device)
         and out.dtype in _DTYPES
+        and out.layout is torch.strided
+        and not out.is_neg()
+        and not is_functorch_wrapped_tensor(out)
+        and not watched()
         and not sampler.is_constant
         and len(sizes) <= MAX_DIMS
-        and available(out.device)
     )
 
 
@@ -102,7 +118,7 @@ def fill(
         key: the stream.
         start: global linear index of the first element.
         sizes, steps, strides: of each dimension the extent, what one step along it adds to the index, and to the place
-            in memory in elements, as ``_bits.merge`` leaves them.
+            in memory in elements, as ``_box.merge`` leaves them.
     """
     outer, (count, stride) = _runs(sizes, steps, strides)
     numbers = (_signed(key.philox), _signed(key.stream), *_numbers(sampler))
@@ -110,7 +126,7 @@ def fill(
         _launch_outer(out, sampler, start, outer, count, stride, numbers)
     else:
         _launch_dense(out, sampler, start, count, numbers)
-    torch.autograd.graph.increment_version(out)
+    touched([out])
 
 
 def fill_many(jobs: Sequence[Job]) -> None:
@@ -130,8 +146,7 @@ def fill_many(jobs: Sequence[Job]) -> None:
         groups.setdefault(alike, []).append(job)
     for group in groups.values():
         _launch_jobs(group)
-        for job in group:
-            torch.autograd.graph.increment_version(job.out)
+        touched([job.out for job in group])
 
 
 def _launch_dense(out: Tensor, sampler: Sampler, start: int, count: int, numbers: tuple[int, ...]) -> None:
@@ -176,7 +191,7 @@ def _launch_outer(
             _kernels().fill_rows[(runs * chunks,)](_raw(out), table, count, chunks, start, *grid, *numbers, **constants)
         else:
             programs = _chunks(runs * blocks)
-            large = programs * BLOCK >= 2**31
+            large = programs * BLOCK > NUMBERED_IN_32_BITS
             _kernels().fill_runs[(programs,)](
                 _raw(out), table, runs, count, blocks, stride, start, *grid, *numbers, **constants, LARGE=large
             )
@@ -188,7 +203,7 @@ def _launch_jobs(group: list[Job]) -> None:
     rows, chunks, programs = array("q"), array("q"), 0
     for job in group:
         block, lead = divmod(job.start, _per_block(sampler))
-        count = job.out.numel()
+        count = math.prod(job.sizes)
         numbers = (_signed(job.key.philox), _signed(job.key.stream), *_numbers(job.sampler))
         rows.extend((job.out.data_ptr(), programs, count, block, lead, *numbers))
         chunks.append(_chunks(-(-(lead + count) // _per_block(sampler))))
