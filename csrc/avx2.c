@@ -98,7 +98,6 @@ INLINE void doubles_store(double *p, doubles x) { _mm256_storeu_pd(p, x); }
 INLINE doubles lower_doubles(floats x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
 INLINE doubles upper_doubles(floats x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
 INLINE doubles add_doubles(doubles a, doubles b) { return _mm256_add_pd(a, b); }
-INLINE doubles mul_doubles(doubles a, doubles b) { return _mm256_mul_pd(a, b); }
 
 #define INSTRUCTION_SET avx2_set
 #define NAME "avx2"

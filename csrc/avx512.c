@@ -99,7 +99,6 @@ INLINE void doubles_store(double *p, doubles x) { _mm512_storeu_pd(p, x); }
 INLINE doubles lower_doubles(floats x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }
 INLINE doubles upper_doubles(floats x) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)); }
 INLINE doubles add_doubles(doubles a, doubles b) { return _mm512_add_pd(a, b); }
-INLINE doubles mul_doubles(doubles a, doubles b) { return _mm512_mul_pd(a, b); }
 
 #define INSTRUCTION_SET avx512_set
 #define NAME "avx512"

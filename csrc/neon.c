@@ -95,7 +95,6 @@ INLINE void doubles_store(double *p, doubles x) { vst1q_f64(p, x); }
 INLINE doubles lower_doubles(floats x) { return vcvt_f64_f32(vget_low_f32(x)); }
 INLINE doubles upper_doubles(floats x) { return vcvt_high_f64_f32(x); }
 INLINE doubles add_doubles(doubles a, doubles b) { return vaddq_f64(a, b); }
-INLINE doubles mul_doubles(doubles a, doubles b) { return vmulq_f64(a, b); }
 
 #define INSTRUCTION_SET neon_set
 #define NAME "neon"

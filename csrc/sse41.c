@@ -112,7 +112,6 @@ INLINE void doubles_store(double *p, doubles x) { _mm_storeu_pd(p, x); }
 INLINE doubles lower_doubles(floats x) { return _mm_cvtps_pd(x); }
 INLINE doubles upper_doubles(floats x) { return _mm_cvtps_pd(_mm_movehl_ps(x, x)); }
 INLINE doubles add_doubles(doubles a, doubles b) { return _mm_add_pd(a, b); }
-INLINE doubles mul_doubles(doubles a, doubles b) { return _mm_mul_pd(a, b); }
 
 #define INSTRUCTION_SET sse41_set
 #define NAME "sse41"

@@ -17,6 +17,9 @@ This is the specification; each step stands in one file, as plain torch operatio
 latter are computed in float64 and rounded to float32 first when the tensor is of another dtype.
 """
 
+from ._config import Config as Config
+from ._config import Serving as Serving
+from ._config import show_config as show_config
 from ._drawn import Drawn as Drawn
 from ._fill import fill_ as fill_
 from ._fill import sample_at as sample_at

@@ -28,6 +28,11 @@ from ._sampler import Sampler, make_sampler
 VARIABLE = "FIRSTSTEP_KERNEL"
 """Environment variable: an instruction set, or ``torch`` for none."""
 
+REBUILD = "pip install --force-reinstall --no-deps --no-cache-dir --no-binary firststep firststep"
+"""Compiles the extension on this machine. From its cache, pip would take a wheel all the same."""
+
+_REPAIR = f"build it without flags of your own (unset CC and CFLAGS)\n{REBUILD}"
+
 watched = torch._C._len_torch_dispatch_stack
 """How many modes are to see every operation, which a kernel's are not."""
 
@@ -65,10 +70,12 @@ class Native:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What serves CPU tensors, and why."""
+    """What serves CPU tensors, and why; whether that is as it should be, and what to do for a faster one."""
 
     native: Native | None
     reason: str
+    ok: bool = True
+    advice: str = ""
 
 
 def native() -> Native | None:
@@ -85,13 +92,14 @@ def choice() -> Choice:
     """
     wish = os.environ.get(VARIABLE, "")
     if wish == "torch":
-        return Choice(None, f"{VARIABLE}=torch asks for it")
+        return Choice(None, f"{VARIABLE}=torch asks for it", advice=f"for the native kernel, unset {VARIABLE}")
     try:
         from . import _kernel  # pyright: ignore[reportAttributeAccessIssue]
     except ImportError as error:
         if wish:
             raise FirststepError(f"{VARIABLE}={wish}: the native kernel cannot be loaded ({error})") from error
-        return Choice(None, f"the native kernel cannot be loaded ({error})")
+        advice = f"for the native kernel, install a C compiler, then\n{REBUILD}"
+        return Choice(None, f"the native kernel cannot be loaded ({error})", ok=False, advice=advice)
     found = kernels(_kernel)
     if wish and wish not in (one.name for one in found):
         names = [one.name for one in found]
@@ -103,9 +111,21 @@ def choice() -> Choice:
     for one in found:
         if wish in ("", one.name):
             if known_answer(one) == KNOWN_ANSWER:
-                return Choice(one, f"{VARIABLE}={wish} asks for it" if wish else "the fastest that this processor has")
+                return _chosen(one, found, wrong, asked=bool(wish))
             wrong.append(one.name)
-    return Choice(None, f"the native kernel was built wrongly: {', '.join(wrong)} failed the known-answer test")
+    reason = f"the native kernel was built wrongly: {', '.join(wrong)} failed the known-answer test"
+    return Choice(None, reason, ok=False, advice=_REPAIR)
+
+
+def _chosen(one: Native, found: Sequence[Native], wrong: Sequence[str], *, asked: bool) -> Choice:
+    """``one``, which passed, and the faster ones that did not or were not asked."""
+    if wrong:
+        reason = f"the fastest that is right: {', '.join(wrong)} failed the known-answer test"
+        return Choice(one, reason, ok=False, advice=_REPAIR)
+    if not asked:
+        return Choice(one, "the fastest that this processor has")
+    advice = "" if one == found[0] else f"for {found[0].name}, which is faster, unset {VARIABLE}"
+    return Choice(one, f"{VARIABLE}={one.name} asks for it", advice=advice)
 
 
 def kernels(module: ModuleType) -> list[Native]:

@@ -54,29 +54,57 @@ def fill_many_(fills: Sequence[Fill]) -> None:
     >>> torch.equal(tensors[1], fill_(torch.empty(2, 2), Normal(0.0, 1.0), derive_key(0, "1")))
     True
     """
-    kernel = None if watched() else native()
-    packed: list[bytes] = []
-    done: list[Tensor] = []
-    on_gpu: list[_triton.Job] = []
-    others: list[Fill] = []
+    batch = _Batch(None if watched() else native())
     for fill in fills:
-        region, sampler = region_of(fill.out, fill.region), sampler_of(fill.law, fill.out.dtype)
-        box, strides = box_of(region, fill.out)
-        job = None if kernel is None else _packed(kernel, fill, sampler, box, strides)
-        if job is not None:
-            packed.append(job)
-            done.append(fill.out)
-        elif fill.out.is_cuda and fill.out.numel() and _triton.serves(fill.out, sampler, box.sizes):
-            on_gpu.append(_triton.Job(fill.out, sampler, fill.key, box.start, box.sizes, box.steps, strides))
+        batch.add(fill)
+    batch.run()
+
+
+class _Batch:
+    """Fills sorted by who does them: the kernel, the GPU's kernels, or torch operations one by one."""
+
+    def __init__(self, kernel: Native | None) -> None:
+        self._kernel = kernel
+        self._laws: dict[tuple[int, torch.dtype], bytes] = {}
+        self._jobs: list[bytes] = []
+        self._done: list[Tensor] = []
+        self._elements = 0
+        self._on_gpu: list[_triton.Job] = []
+        self._others: list[Fill] = []
+
+    def add(self, fill: Fill) -> None:
+        """Take on a fill; whatever is wrong with it is found here."""
+        out, law, key, region = fill
+        if region is None and self._kernel is not None and is_plain(out) and out.is_contiguous():
+            like = (id(law), out.dtype)
+            packed = self._laws.get(like)
+            if packed is None:
+                packed = self._laws[like] = packed_law(self._kernel, sampler_of(law, out.dtype), out.dtype)
+            self._packed(out, packed_dense(self._kernel, out, packed, key.digest, FILL))
+            return
+        region, sampler = region_of(out, region), sampler_of(law, out.dtype)
+        box, strides = box_of(region, out)
+        if self._kernel is not None and _is_for(out, box):
+            self._packed(out, _packed_box(self._kernel, fill, sampler, box, strides))
+        elif out.is_cuda and out.numel() and _triton.serves(out, sampler, box.sizes):
+            self._on_gpu.append(_triton.Job(out, sampler, key, box.start, box.sizes, box.steps, strides))
         else:
-            others.append(fill)
-    if kernel is not None and packed:
-        Work(kernel, packed, sum(out.numel() for out in done)).run()
-        touched(done)
-    if on_gpu:
-        _triton.fill_many(on_gpu)
-    for fill in others:
-        fill_(*fill)
+            self._others.append(fill)
+
+    def _packed(self, out: Tensor, job: bytes) -> None:
+        self._jobs.append(job)
+        self._done.append(out)
+        self._elements += out.numel()
+
+    def run(self) -> None:
+        """Do them all."""
+        if self._kernel is not None and self._jobs:
+            Work(self._kernel, self._jobs, self._elements).run()
+            touched(self._done)
+        if self._on_gpu:
+            _triton.fill_many(self._on_gpu)
+        for fill in self._others:
+            fill_(*fill)
 
 
 class Rewrite:
@@ -134,16 +162,16 @@ class Rewrite:
         kernel = self._kernel
         if kernel is None or not is_plain(tensor) or not _is_one_run(tensor):
             return False
-        jobs = []
+        jobs: list[bytes] = []
         for fill in fills:
             box, strides = box_of(region_of(fill.out, fill.region), fill.out)
-            jobs.append(_packed(kernel, fill, sampler_of(fill.law, fill.out.dtype), box, strides))
-        if None in jobs:
-            return False
+            if not _is_for(fill.out, box):
+                return False
+            jobs.append(_packed_box(kernel, fill, sampler_of(fill.law, fill.out.dtype), box, strides))
         law = packed_law(kernel, sampler_of(fills[0].law, tensor.dtype), tensor.dtype)  # only its dtype is read
         digest = fills[0].key.digest
         self._first.append(packed_dense(kernel, tensor, law, digest, MEASURE_BEFORE | KEEP, self._bytes))
-        self._fills += [job for job in jobs if job is not None]
+        self._fills += jobs
         self._last.append(packed_dense(kernel, tensor, law, digest, MEASURE_AFTER))
         self._counted(tensor)
         return True
@@ -192,10 +220,12 @@ class Rewrite:
             self._works[0].restore()
 
 
-def _packed(kernel: Native, fill: Fill, sampler: Sampler, box: Box, strides: Sequence[int]) -> bytes | None:
-    """A job for the kernel; ``None`` when it cannot do this one."""
-    if not is_plain(fill.out) or not fill.out.numel() or len(box.sizes) > MAX_RANK:
-        return None
+def _is_for(out: Tensor, box: Box) -> bool:
+    """Whether the kernel can fill this box."""
+    return is_plain(out) and out.numel() > 0 and len(box.sizes) <= MAX_RANK
+
+
+def _packed_box(kernel: Native, fill: Fill, sampler: Sampler, box: Box, strides: Sequence[int]) -> bytes:
     return packed_box(kernel, fill.out, packed_law(kernel, sampler, fill.out.dtype), fill.key.digest, box, strides)
 
 

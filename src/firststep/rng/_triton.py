@@ -53,6 +53,8 @@ OWN_LAUNCH = 2**20
 NUMBERED_IN_32_BITS = 2**31
 """Most blocks of a grid of runs that are numbered in 32 bits."""
 
+NOT_INSTALLED = "triton is not installed"
+
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64, torch.int64)
 _OLDEST = (7, 5)
 _FIELDS = 13
@@ -77,9 +79,21 @@ def available(device: torch.device) -> bool:
 
     AMD's GPUs are left to the torch operations: how their compiler rounds was not looked at.
     """
-    if device.type != "cuda" or torch.version.hip is not None or importlib.util.find_spec("triton") is None:
-        return False
-    return torch.cuda.get_device_capability(device) >= _OLDEST
+    return not obstacle(device)
+
+
+def obstacle(device: torch.device) -> str:
+    """What keeps tensors on ``device`` from being filled here; nothing when they can be."""
+    if device.type != "cuda":
+        return f"a {device.type} device is none of NVIDIA's"
+    if torch.version.hip is not None:
+        return "this is an AMD GPU, whose rounding was not checked"
+    if importlib.util.find_spec("triton") is None:
+        return NOT_INSTALLED
+    capability = torch.cuda.get_device_capability(device)
+    if capability < _OLDEST:
+        return "its compute capability {}.{} is below {}.{}".format(*capability, *_OLDEST)
+    return ""
 
 
 def serves(out: Tensor, sampler: Sampler, sizes: Sequence[int]) -> bool:
