@@ -1,7 +1,6 @@
 """Fit the polynomials of the inverse normal CDF and write them to src/firststep/rng/_table32.py and _table64.py.
 
-Usage: ``python tools/fit_normal_table.py [--check]``. With ``--check`` nothing is written; the tables that stand in the
-package are measured instead: accuracy, monotonicity and moments over every positive 32-bit word (minutes).
+Usage: ``python tools/fit_normal_table.py``. How accurate the tables are is what benchmarks/accuracy.py measures.
 
 Both tables cover the upper half of the distribution, z > 0, of a word of w = 32 or 64 bits:
 
@@ -17,18 +16,12 @@ multiplied in, of u = x - 1/4 for 64 bits, with the factor x left to the caller.
 from __future__ import annotations
 
 import argparse
-import math
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import mpmath as mp
 import numpy as np
-import torch
-from scipy.special import ndtri
-
-from firststep.rng._normal import ndtri32, ndtri64
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "firststep" / "rng"
 DIGITS = 60
@@ -141,54 +134,9 @@ def _short_hex(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.') if value else '0x0'}p{exponent}"
 
 
-def check32(words: int = 2**31, chunk: int = 2**20) -> dict[str, float]:
-    """Measure the package's ndtri32 on the first and last ``words / 2`` of the 2^31 positive words.
-
-    Errors are against scipy's ndtri in float64, in units of the last place of the true value in float32; moments are
-    those of the whole distribution, hence only right for all the words.
-    """
-    worst = {"ulp_centre": 0.0, "ulp_tail": 0.0, "absolute": 0.0}
-    previous, steps_down, squares, fourths = -1.0, 0, [], []
-    for start in [*range(0, words // 2, chunk), *range(2**31 - words // 2, 2**31, chunk)]:
-        a = np.arange(start, start + chunk)
-        z = ndtri32(torch.from_numpy(a)).numpy()
-        centre = start < 2**30
-        true = ndtri(0.5 + (a + 0.5) / 2**32) if centre else -ndtri((2**31 - 0.5 - a) / 2**32)
-        error = np.abs(z - true)
-        region = "ulp_centre" if centre else "ulp_tail"
-        worst[region] = max(worst[region], float((error / np.spacing(np.abs(true.astype(np.float32)))).max()))
-        worst["absolute"] = max(worst["absolute"], float(error.max()))
-        steps_down += int((np.diff(z, prepend=np.float32(previous)) < 0).sum())
-        previous = float(z[-1])
-        square = z.astype(np.float64) ** 2
-        squares.append(float(square.sum()))
-        fourths.append(float((square**2).sum()))
-    variance = math.fsum(squares) / words
-    kurtosis = math.fsum(fourths) / words / variance**2
-    return {**worst, "steps_down": steps_down, "variance-1": variance - 1, "kurtosis-3": kurtosis - 3, "max": previous}
-
-
-def check64(count: int = 20_000) -> dict[str, float]:
-    """Measure the package's ndtri64 on words of all octaves: relative error, and steps down to the next word."""
-    generator = random.Random(0)
-    words = [generator.getrandbits(generator.randrange(1, 64)) for _ in range(count)]
-    words += [2**63 - 1 - a for a in words] + [0, 2**62 - 1, 2**62, 2**63 - 1]
-    z = ndtri64(torch.tensor(words))
-    after = ndtri64(torch.tensor([min(a + 1, 2**63 - 1) for a in words]))
-    with mp.workdps(40):
-        true = [ndtri_upper((2**63 - mp.mpf("0.5") - a) / 2**64) for a in words]
-        relative = max(float(abs(value / exact - 1)) for value, exact in zip(z.tolist(), true, strict=True))
-    return {"relative": relative, "steps_down": int((after < z).sum()), "max": float(z.max())}
-
-
 def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="measure the tables that stand in the package")
-    if parser.parse_args().check:
-        print("32 bits, every positive word:", check32())
-        print("64 bits, sampled:", check64())
-        return
+    """Write both files."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     for kind in (KIND32, KIND64):
         path = PACKAGE / f"_table{kind.bits}.py"
         path.write_text(source(kind, table(kind)))

@@ -16,14 +16,24 @@ from firststep.rng._normal import Z_MAX_32, Z_MAX_64, ndtri32, ndtri64
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("fit_normal_table", ROOT / "tools" / "fit_normal_table.py")
+def script(folder, name):
+    """A program of the repository, as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["fit_normal_table"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     yield module
-    del sys.modules["fit_normal_table"]
+    del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def tool():
+    yield from script("tools", "fit_normal_table")
+
+
+@pytest.fixture(scope="module")
+def accuracy():
+    yield from script("benchmarks", "accuracy")
 
 
 def rows(module):
@@ -53,21 +63,40 @@ def test_the_tools_quantile_is_mpmaths(tool):
             assert abs(tool.ndtri_upper(mp.mpf(p)) / expected - 1) < mp.mpf("1e-55")
 
 
-def test_float32_accuracy_on_a_sample(tool):
-    """2^22 words from each end of the positive half; `--check` of the tool measures all of them."""
-    measured = tool.check32(words=2**23)
-    assert measured["ulp_centre"] < 3.5
-    assert measured["ulp_tail"] < 1.8
-    assert measured["absolute"] < 4.9e-7
-    assert measured["steps_down"] == 0
-    assert measured["max"] == pytest.approx(6.338, abs=1e-3)
+def test_float32_accuracy_on_a_sample(accuracy):
+    """2^22 words around zero and at the ends; docs/en/values.md has what the script found on all of them."""
+    measured = accuracy.measure32(words=2**22)
+    assert measured["centre"]["ulp"] < 3.5
+    assert measured["tail"]["ulp"] < 1.8
+    assert measured["tail"]["absolute"] < 4.9e-7
+    assert measured["steps_down"] == measured["not_odd"] == 0
+    assert -measured["least"] == measured["greatest"] == pytest.approx(6.338, abs=1e-3)
 
 
-def test_float64_accuracy_on_a_sample(tool):
-    measured = tool.check64(500)
+def test_float64_accuracy_on_a_sample(accuracy):
+    measured = accuracy.measure64(250)
     assert measured["relative"] < 6e-16
-    assert measured["steps_down"] == 0
-    assert measured["max"] == pytest.approx(9.155, abs=1e-3)
+    assert measured["steps_down"] == measured["not_odd"] == 0
+    assert measured["greatest"] == pytest.approx(9.155, abs=1e-3)
+
+
+def test_the_reference_is_mpmaths(accuracy):
+    assert accuracy.measure_scipy(250)["relative"] < 1e-15
+
+
+def test_moments_of_known_numbers(accuracy):
+    """Of 0, 0, 0, 4 by hand: mean 1, variance 3, third and fourth central moment 6 and 21, sixth power 1024."""
+    moments = accuracy.Moments()
+    for part in ([0.0, 0.0], [0.0, 4.0]):
+        moments.add(np.array(part))
+    expected = {"mean": 1, "variance-1": 2, "skewness": 6 / 3**1.5, "kurtosis-3": 21 / 9 - 3, "E[z^6]-15": 1009}
+    assert moments.result() == pytest.approx(expected)
+
+
+def test_the_grid_of_the_uniform(accuracy):
+    """k / 2^24, k = 0 .. 2^24 - 1: mean (1 - 2^-24) / 2, variance (1 - 2^-48) / 12."""
+    expected = {"values": 2**24, "wrong": 0, "least": 0.0, "1-greatest": 2.0**-24}
+    assert accuracy.measure_uniform() == {**expected, "mean-1/2": -(2.0**-25), "12*variance-1": -(2.0**-48)}
 
 
 def test_float32_against_scipy_on_random_words():

@@ -14,7 +14,7 @@ from ..errors import ApplyError
 from ..init import Scheme, Site
 from ._inventory import Inventory, Slot, inventory
 from ._measure import Measured, Yardstick, deviation, measure
-from ._progress import Progress, Tell, telling
+from ._progress import Progress, Tell, silent, telling
 from ._report import Report
 from ._report_row import ReportRow
 from ._row import Row
@@ -97,7 +97,7 @@ class _Work:
             elif fills is not None and target.is_cuda:
                 on_gpu.append((row, way, target, fills))
         self._undo.undo(rewrite.restore)
-        rewrite.run(_in_turn([row for row, _ in taken], tell))
+        rewrite.run(None if tell is silent else _in_turn([row for row, _ in taken], tell))
         done = {
             row.name: way.report(row, Measured(way.numel, *before), Measured(way.numel, *after))
             for (row, way), (before, after) in zip(taken, rewrite.summaries(), strict=True)
@@ -218,7 +218,7 @@ def _current(model: nn.Module, stock: Inventory, rows: Sequence[Row]) -> tuple[S
 
 def _writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:
     """Raise ApplyError when a parameter to be set has no memory of its own here."""
-    empty = [name for name, tensors in targets if any(tensor.is_meta for tensor in tensors)]
+    empty = [name for name, tensors in targets for tensor in tensors if tensor.is_meta]
     if empty:
         more = f" and {len(empty) - 1} more are" if len(empty) > 1 else " is"
         raise ApplyError(
@@ -227,7 +227,7 @@ def _writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:
         )
     for name, tensors in targets:
         for tensor in tensors:
-            if is_traceable_wrapper_subclass(tensor):
+            if type(tensor) is not nn.Parameter and is_traceable_wrapper_subclass(tensor):
                 raise ApplyError(
                     f"{name!r} is a {type(tensor).__name__}, whose parts lie in other tensors, and cannot be written. "
                     "Initialize the model before it is sharded or quantized"
@@ -237,6 +237,9 @@ def _writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:
 def _changes(old: Slot, new: Slot) -> list[str]:
     """How a parameter differs from the planned one, in words."""
     was, now = old.writer, new.writer
+    once = not (old.elsewhere or new.elsewhere)
+    if once and isinstance(was, Plain) and isinstance(now, Plain) and was.same_as(now):
+        return []
     if old.names != new.names:
         tie = "Tie them again (to_empty breaks ties)"
         return [f"{old.name!r} was one parameter with the names {_listed(old)} and now has {_listed(new)}. {tie}"]

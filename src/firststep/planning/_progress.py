@@ -37,7 +37,11 @@ def telling(progress: Progress, total: int) -> Iterator[Tell]:
             task = bar.add_task("", total=total)
             yield lambda elements, name: bar.update(task, advance=elements, description=name)
     else:
-        yield lambda elements, name: None
+        yield silent
+
+
+def silent(elements: int, name: str) -> None:
+    """Tells nobody."""
 
 
 def _counting(told: Callable[[int, int, str], object], total: int) -> Tell:

@@ -89,6 +89,15 @@ class Plain(Writer):
         """That of the parameter."""
         return same(self._parameter)
 
+    def same_as(self, other: Plain) -> bool:
+        """Whether it is the same tensor object, looking the same."""
+        return (
+            self._parameter is other._parameter
+            and self.requires_grad == other.requires_grad
+            and self.shape == other.shape
+            and self.dtype == other.dtype
+        )
+
 
 class Through(Writer, ABC):
     """A parameter that the layer sees through a function of other tensors."""
