@@ -1,22 +1,28 @@
-# One virtual environment serves every target. It is installed again only when pyproject.toml or constraints.txt change.
+# One virtual environment serves every target. It is installed again only when the files change that say what is in it,
+# or the extension's sources.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SOURCES := setup.py $(wildcard csrc/*.c csrc/*.h)
+BUILT := build src/firststep/rng/_kernel*.so src/firststep/rng/_kernel*.pyd
 
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test lint format build bench docs clean
 
 help:
 	@echo "make demo    the tour: plan, initialize and train on real digits; writes tour.html"
 	@echo "make test    every test, with coverage"
 	@echo "make lint    formatting, lint rules, types"
 	@echo "make format  rewrite the files as ruff formats them"
+	@echo "make build   compile the native kernel again, and say whether it is right"
 	@echo "make bench   time and memory beside torch.nn.init; writes out/bench.json"
 	@echo "make docs    rewrite the generated parts of the docs and the READMEs"
 	@echo "make clean   remove the environment and every build output"
 
-$(STAMP): pyproject.toml constraints.txt
+# The extension is optional: without the rm, a compiler's error would leave an old one in its place.
+$(STAMP): pyproject.toml constraints.txt $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit("firststep needs Python >= 3.10; try: make PYTHON=python3.11" if sys.version_info < (3, 10) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	rm -rf $(BUILT)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,lint]"
 	@touch $@
 
@@ -37,6 +43,11 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+build: $(STAMP)
+	rm -rf $(BUILT)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/firststep doctor
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py --json out/bench.json
 
@@ -44,4 +55,4 @@ docs: $(STAMP)
 	$(BIN)/python tools/make_docs.py
 
 clean:
-	rm -rf .venv build dist out .coverage .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv dist out .coverage .pytest_cache .ruff_cache .hypothesis src/*.egg-info $(BUILT)

@@ -85,6 +85,12 @@ def _shard(columns: int) -> Callable[[int], Calls]:
     return make
 
 
+def _fresh(shrink: int) -> Calls:
+    """Memory that the system has not handed out yet: each call allocates its own."""
+    count = 2**26 // shrink
+    return lambda: init.normal_(torch.empty(count)), lambda: nn.init.normal_(torch.empty(count))
+
+
 def _strided(shape: tuple[int, ...], layout: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[int], Calls]:
     def make(shrink: int) -> Calls:
         tensor = layout(torch.zeros(shape))
@@ -98,6 +104,7 @@ def _channels_last(tensor: torch.Tensor) -> torch.Tensor:
 
 
 SHAPES = (
+    Case("normal float32, 64M of fresh memory", _fresh),
     Case("normal, 1 column of 4,096", _shard(1)),
     Case("normal, 16 columns of 4,096", _shard(16)),
     Case("normal, 1,024 columns of 4,096", _shard(1024)),

@@ -44,6 +44,12 @@ static int even_run(const Job *job, const int64_t *strides, uint64_t *length) {
     return dims;
 }
 
+int one_run(const Job *job) {
+    uint64_t length;
+    even_run(job, job->strides, &length);
+    return length == job->count;
+}
+
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* Elements whose words wait in a buffer; rows shorter than SHORT are not worth a run of the generator of their own. */

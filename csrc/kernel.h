@@ -90,6 +90,7 @@ void set_tables(const float *rows32, const double *rows64);
 Key digest_of(const unsigned char *message, size_t length);
 
 size_t element_size(int dtype);
+int one_run(const Job *job); /* whether the box is one run of memory, in the order of the index */
 uint64_t chunks_of(const Job *job);
 /* Chunk number `chunk` of a job: its two rows of sums, before and after, and the byte set once its old elements are safe;
  * either may be NULL when the job's tasks do not need it. */

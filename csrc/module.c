@@ -45,6 +45,20 @@ static void put_back(FloatMode mode) {
 #endif
 }
 
+/* Ask for huge pages: fresh memory costs less then, and memory in use is not changed. */
+static int advise_huge(uint64_t address, uint64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t begin = (address + page - 1) / page * page, end = (address + bytes) / page * page;
+    return begin < end && madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE) == 0;
+#else
+    (void)address, (void)bytes;
+    return 0;
+#endif
+}
+
+enum { LARGE = 1 << 23 }; /* bytes that are worth the advice: four huge pages */
+
 static int packed(PyObject *object, const char *what, Py_ssize_t size, char **data) {
     Py_ssize_t length;
     if (PyBytes_AsStringAndSize(object, data, &length) < 0) return 0;
@@ -202,6 +216,8 @@ static PyObject *py_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs
         if (job.tasks & KEEP) job.backup = (void *)(uintptr_t)(backups + (uint64_t)(uintptr_t)job.backup);
         chunks += chunks_of(&job);
         memcpy(to, &job, sizeof job);
+        uint64_t bytes = job.count * element_size(job.law.dtype);
+        if (job.tasks & FILL && bytes >= LARGE && one_run(&job)) advise_huge((uint64_t)(uintptr_t)job.out, bytes);
     }
     return Py_BuildValue("NK", joined, (unsigned long long)chunks);
 failed:
@@ -370,17 +386,12 @@ static PyObject *py_summaries(PyObject *self, PyObject *const *args, Py_ssize_t 
     return list;
 }
 
-/* huge(address, bytes): ask for huge pages under fresh memory; True when the system took the advice. */
+/* huge(address, bytes): True when the system took the advice. */
 static PyObject *py_huge(PyObject *self, PyObject *args) {
     (void)self;
     unsigned long long address, bytes;
     if (!PyArg_ParseTuple(args, "KK", &address, &bytes)) return NULL;
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t begin = (address + page - 1) / page * page, end = (address + bytes) / page * page;
-    if (begin < end && madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE) == 0) Py_RETURN_TRUE;
-#endif
-    Py_RETURN_FALSE;
+    return PyBool_FromLong(advise_huge(address, bytes));
 }
 
 #define FAST(f) (PyCFunction)(void (*)(void))f, METH_FASTCALL

@@ -107,6 +107,7 @@ def test_the_public_face() -> None:
 
     assert public - modules == {
         *("init", "recipes", "plan", "initialize", "rule", "keep", "select", "load_rules", "save_rules"),
+        "show_config",
         *("Plan", "Report", "Rule", "FirststepError", "SchemeError", "RuleError", "PlanError", "ApplyError"),
     }
     assert fs.__version__

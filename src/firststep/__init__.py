@@ -19,5 +19,6 @@ from .planning import load_rules as load_rules
 from .planning import rule as rule
 from .planning import save_rules as save_rules
 from .planning import select as select
+from .rng import show_config as show_config
 
 __version__ = _version("firststep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import subprocess
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from firststep import rng
 from firststep.errors import FirststepError
-from firststep.rng import Bits, Fill, Normal, Region, TruncatedNormal, Uniform, _fill, _native, _rewrite, _work
+from firststep.rng import Bits, Fill, Normal, Region, TruncatedNormal, Uniform, _drawn, _fill, _native, _rewrite, _work
 
 if _native.choice().native is None and "cannot be loaded" in _native.choice().reason:
     pytest.skip("built without a C compiler", allow_module_level=True)
@@ -44,7 +45,7 @@ DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
 def kernel(request, monkeypatch):
     """Each instruction set in turn serves all fills."""
     one = KERNELS[request.param]
-    for module in (_fill, _rewrite):
+    for module in (_fill, _rewrite, _drawn):
         monkeypatch.setattr(module, "native", lambda: one)
     return one
 
@@ -275,6 +276,40 @@ def test_rewriting_measures_before_and_after(kernel):
     assert h[2] == infinite.min()
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_measuring_beyond_the_squares_that_float32_holds(kernel, scale):
+    values = (torch.arange(5000.0) - 700) * (scale / 5000)
+    rewrite = rng.Rewrite()
+    assert rewrite.add_whole(values.clone(), LAWS["normal"], KEY.digest)
+    rewrite.run()
+    assert rewrite.summaries()[0][0] == pytest.approx(moments(values), rel=1e-6)
+
+
+def test_digests_are_those_of_hashlib():
+    for length in (*range(1, 300), 1000, 4096):
+        message = bytes(i * 7 % 251 for i in range(length))
+        assert MODULE.digest(message) == hashlib.blake2b(message, digest_size=16).digest()
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, torch.float8_e4m3fn, torch.complex64], ids=str)
+@pytest.mark.parametrize("count", [0, 1, 300, _native.SMALL + 1])
+def test_a_fresh_draw_is_a_fill_under_a_drawn_seed(kernel, dtype, count):
+    law = LAWS["normal"]
+    drawn = rng.Drawn(law, dtype)
+    for generator in (None, torch.Generator().manual_seed(5)):
+        torch.manual_seed(3)
+        state = None if generator is None else generator.get_state()
+        out = drawn.fill_(torch.empty(count, dtype=dtype), generator)
+        after = torch.get_rng_state() if generator is None else generator.get_state()
+        torch.manual_seed(3)
+        if generator is not None:
+            generator.set_state(state)
+        key = rng.derive_key(rng.draw_seed(generator), "")
+        expected = rng.fill_(torch.empty(count, dtype=dtype), law, key)
+        assert torch.equal(out.view(torch.uint8), expected.view(torch.uint8))
+        assert torch.equal(after, torch.get_rng_state() if generator is None else generator.get_state())
+
+
 # What torch would notice
 
 
@@ -351,7 +386,9 @@ def test_the_fastest_is_chosen_unless_one_is_asked_for(monkeypatch):
     assert chosen(monkeypatch) == _native.Choice(KERNELS[first], "the fastest that this processor has")
     assert chosen(monkeypatch, last).native == KERNELS[last]
     assert chosen(monkeypatch, last).reason == f"FIRSTSTEP_KERNEL={last} asks for it"
-    assert chosen(monkeypatch, "torch") == _native.Choice(None, "FIRSTSTEP_KERNEL=torch asks for it")
+    assert chosen(monkeypatch, "torch") == _native.Choice(
+        None, "FIRSTSTEP_KERNEL=torch asks for it", advice="for the native kernel, unset FIRSTSTEP_KERNEL"
+    )
     with pytest.raises(FirststepError) as error:
         chosen(monkeypatch, "plane")
     assert str(error.value) == (
@@ -372,9 +409,9 @@ def test_a_missing_library_is_told_and_does_not_matter(monkeypatch):
 
 def test_a_wrong_library_is_refused(monkeypatch):
     monkeypatch.setattr(_native, "KNOWN_ANSWER", "another")
-    assert chosen(monkeypatch) == _native.Choice(
-        None, f"the native kernel was built wrongly: {', '.join(KERNELS)} failed the known-answer test"
-    )
+    found, every = chosen(monkeypatch), ", ".join(KERNELS)
+    assert found.native is None
+    assert found.reason == f"the native kernel was built wrongly: {every} failed the known-answer test"
 
 
 def broken_package(folder: Path, library: bytes) -> str:

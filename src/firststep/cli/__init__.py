@@ -1,3 +1,3 @@
-"""The command line: ``firststep tour | plan | init | recipes``."""
+"""The command line: ``firststep tour | plan | init | recipes | doctor``."""
 
 from ._main import main as main

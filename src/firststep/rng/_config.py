@@ -109,7 +109,8 @@ class Config:
 def show_config() -> Config:
     """What serves the fills of CPU and CUDA tensors here, and why; with how many threads; which versions these are.
 
-    Whatever serves, the values are the same. Nothing is changed by asking, but for what the first fill would load too.
+    Whatever serves, the values are the same. Asking loads the native kernel, and starts CUDA where torch sees a GPU, as
+    the first fill does.
 
     Returns:
         A value to ``print``; ``to_dict()`` is the same as plain data.

@@ -17,7 +17,7 @@ GROUP = 2**20
 """Elements of a group, about a millisecond's work: how soon an interruption is noticed, and progress told."""
 
 ALONE = 2**19
-"""Elements that are not worth starting another thread for."""
+"""Elements that are worth a thread of their own."""
 
 
 class Work:
@@ -41,7 +41,7 @@ class Work:
         self._jobs, self.chunks = native.module.join(jobs, arena)
         self._sums = torch.empty(SUMS * self.chunks if measured else 0, dtype=torch.float64, device="cpu")
         self._saved = torch.zeros(self.chunks if arena else 0, dtype=torch.uint8, device="cpu")
-        self._threads = min(torch.get_num_threads(), self.chunks) if elements > ALONE else 1
+        self._threads = max(1, min(torch.get_num_threads(), self.chunks, -(-elements // ALONE)))
         wanted = self.chunks * GROUP // max(elements, 1)
         self._group = max(1, min(wanted, -(-self.chunks // (4 * self._threads)))) if self._threads > 1 else wanted or 1
         self._next, self._done, self._lock = 0, 0, threading.Lock()
@@ -57,10 +57,9 @@ class Work:
                 other.start()
             self._take_groups(tell)
         finally:
-            self._next = self.chunks  # nothing more to take
-            for other in others:
-                if other.ident is not None:
-                    other.join()
+            with self._lock:
+                self._next = self.chunks  # nothing more to take
+            _join([other for other in others if other.ident is not None])
         if tell is not None:
             tell(self._done)
 
@@ -85,3 +84,13 @@ class Work:
     def summaries(self) -> list[tuple[Summary | None, Summary | None]]:
         """What each job measured: before and after, ``None`` where it did not."""
         return self._native.module.summaries(self._jobs, self._sums.data_ptr())
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    """Wait for threads that are about to end; a second Ctrl-C must not let them write on behind the caller's back."""
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:  # the first one is on its way up
+            continue
