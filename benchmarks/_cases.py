@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from _models import gpt2, many, resnet, vit
+from _models import gpt2, gpt2_layers, many, resnet, vit
 from torch import nn
 
 import firststep as fs
@@ -144,6 +144,24 @@ def _model(build: Callable[[], nn.Module], start: Callable[[torch.Tensor], objec
     return ours, lambda: _torch_loop(model.modules(), start)
 
 
+def _built(shrink: int) -> Calls:
+    """A model made on meta, given fresh memory by ``to_empty``, and initialized, each time anew."""
+
+    def build() -> nn.Module:
+        with torch.device("meta"):
+            return gpt2_layers(12 if shrink == 1 else 1)
+
+    rules = [
+        fs.rule((nn.Linear, nn.Embedding), weight=init.normal(std=0.02), bias=init.zeros()),
+        fs.rule(nn.LayerNorm, weight=init.ones(), bias=init.zeros()),
+    ]
+
+    def ours() -> None:
+        assert fs.initialize(build().to_empty(device="cpu"), rules, seed=0).ok
+
+    return ours, lambda: _torch_loop(build().to_empty(device="cpu").modules(), _normal)
+
+
 def _torch_loop(modules: Iterable[nn.Module], start: Callable[[torch.Tensor], object]) -> None:
     for module in modules:
         if isinstance(module, (nn.Linear, nn.Embedding, nn.Conv2d)):
@@ -175,6 +193,7 @@ MODELS = (
     Case(
         "GPT-2 124M, plan to report", lambda s: _model(lambda: gpt2(12 if s == 1 else 1), _normal, _SMALL), 7, {"": 4}
     ),
+    Case("GPT-2 124M built on meta, to_empty, plan to report", _built, 7, {"": 4}),
     Case(
         "ResNet-50, plan to report",
         lambda s: _model(lambda: resnet((3, 4, 6, 3) if s == 1 else (1, 1)), _kaiming, _FAN_OUT),

@@ -10,15 +10,18 @@ from torch import nn
 
 def gpt2(blocks: int = 12) -> nn.Module:
     """GPT-2 124M: 124,439,808 parameters with 12 blocks."""
-    return _allocated(
-        lambda: nn.ModuleDict(
-            {
-                "wte": nn.Embedding(50257, 768),
-                "wpe": nn.Embedding(1024, 768),
-                "blocks": nn.ModuleList(_Block(768) for _ in range(blocks)),
-                "ln_f": nn.LayerNorm(768),
-            }
-        )
+    return _allocated(lambda: gpt2_layers(blocks))
+
+
+def gpt2_layers(blocks: int = 12) -> nn.Module:
+    """Its layers, with the memory that torch gives them."""
+    return nn.ModuleDict(
+        {
+            "wte": nn.Embedding(50257, 768),
+            "wpe": nn.Embedding(1024, 768),
+            "blocks": nn.ModuleList(_Block(768) for _ in range(blocks)),
+            "ln_f": nn.LayerNorm(768),
+        }
     )
 
 

@@ -221,20 +221,32 @@ static void fill_chunk(const InstructionSet *set, const Job *job, uint64_t chunk
 
 static char *chunk_at(void *base, uint64_t chunk, size_t size) { return (char *)base + chunk * CHUNK * size; }
 
+/* Whether all elements are the same bits, as in memory that was never written, or in a bias. */
+static int all_alike(const char *data, uint64_t count, size_t size, const Sums *sums) {
+    return sums->low == sums->high && !memcmp(data, data + size, (count - 1) * size);
+}
+
 void run_chunk(const InstructionSet *set, const Job *job, uint64_t chunk, Sums *sums, unsigned char *saved) {
     const size_t size = element_size(job->law.dtype);
+    const uint64_t count = count_of(job, chunk);
     char *out = chunk_at(job->out, chunk, size);
-    if (job->tasks & MEASURE_BEFORE) set->measure(out, count_of(job, chunk), job->law.dtype, sums);
+    if (job->tasks & MEASURE_BEFORE) set->measure(out, count, job->law.dtype, sums);
     if (job->tasks & KEEP) {
-        memcpy(chunk_at(job->backup, chunk, size), out, count_of(job, chunk) * size);
-        *saved = 1;
+        int alike = job->tasks & MEASURE_BEFORE && all_alike(out, count, size, sums);
+        if (!alike) memcpy(chunk_at(job->backup, chunk, size), out, count * size);
+        *saved = alike ? ALIKE : COPIED;
     }
     if (job->tasks & FILL) fill_chunk(set, job, chunk);
     if (job->tasks & MEASURE_AFTER) set->measure(out, count_of(job, chunk), job->law.dtype, sums + 1);
 }
 
-void restore_chunk(const Job *job, uint64_t chunk) {
+void restore_chunk(const Job *job, uint64_t chunk, const Sums *sums, unsigned char saved) {
     const size_t size = element_size(job->law.dtype);
-    if (job->tasks & KEEP)
-        memcpy(chunk_at(job->out, chunk, size), chunk_at(job->backup, chunk, size), count_of(job, chunk) * size);
+    const uint64_t count = count_of(job, chunk);
+    char *out = chunk_at(job->out, chunk, size);
+    if (saved == COPIED) memcpy(out, chunk_at(job->backup, chunk, size), count * size);
+    if (saved == ALIKE) {
+        Law constant = {CONSTANT, job->law.dtype, 0, 0, sums->low, 0, 0, 0, 0, 0};
+        plain_set.span(out, 0, count, &constant, &job->key);
+    }
 }

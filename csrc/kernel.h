@@ -92,10 +92,13 @@ Key digest_of(const unsigned char *message, size_t length);
 size_t element_size(int dtype);
 int one_run(const Job *job); /* whether the box is one run of memory, in the order of the index */
 uint64_t chunks_of(const Job *job);
-/* Chunk number `chunk` of a job: its two rows of sums, before and after, and the byte set once its old elements are safe;
- * either may be NULL when the job's tasks do not need it. */
+/* How a chunk's old elements are kept: not yet, in the backup, or as the one element that all of them are. */
+enum { COPIED = 1, ALIKE = 2 };
+
+/* Chunk number `chunk` of a job: its two rows of sums, before and after, and how its old elements are kept; either may be
+ * NULL when the job's tasks do not need it. */
 void run_chunk(const InstructionSet *set, const Job *job, uint64_t chunk, Sums *sums, unsigned char *saved);
-void restore_chunk(const Job *job, uint64_t chunk);
+void restore_chunk(const Job *job, uint64_t chunk, const Sums *sums, unsigned char saved);
 
 #if defined(_MSC_VER)
 #define INLINE static __forceinline

@@ -57,7 +57,7 @@ static int advise_huge(uint64_t address, uint64_t bytes) {
 #endif
 }
 
-enum { LARGE = 1 << 23 }; /* bytes that are worth the advice: four huge pages */
+enum { LARGE = 1 << 20 }; /* bytes that are worth the advice: neighbours make up a huge page together */
 
 static int packed(PyObject *object, const char *what, Py_ssize_t size, char **data) {
     Py_ssize_t length;
@@ -248,15 +248,16 @@ static void each_chunk(const InstructionSet *set, const Job *jobs, size_t n, uin
         uint64_t own = chunk - job->chunks_before;
         if (action == RUN) {
             run_chunk(set, job, own, sums ? sums + 2 * chunk : NULL, saved ? saved + chunk : NULL);
-        } else if (saved[chunk]) {
-            restore_chunk(job, own);
+        } else {
+            restore_chunk(job, own, sums + 2 * chunk, saved[chunk]);
         }
     }
     put_back(mode);
 }
 
 /* run(set, jobs, begin, end, sums, saved): chunks [begin, end). sums and saved are addresses, or 0: two rows of sums
- * for each chunk of all jobs; one byte, set once a chunk's old elements are safe. */
+ * for each chunk of all jobs; one byte, how a
+ * chunk's old elements are kept. */
 static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
     char *jobs;
@@ -273,15 +274,16 @@ static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-/* restore(jobs, chunks, saved): put back what was overwritten. */
+/* restore(jobs, chunks, sums, saved): put back what was overwritten. */
 static PyObject *py_restore(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
     char *jobs;
-    if (!arguments(nargs, 3) || !packed(args[0], "jobs", 0, &jobs)) return NULL;
+    if (!arguments(nargs, 4) || !packed(args[0], "jobs", 0, &jobs)) return NULL;
     uint64_t chunks = number(args[1]);
-    unsigned char *saved = (unsigned char *)(uintptr_t)number(args[2]);
+    Sums *sums = (Sums *)(uintptr_t)number(args[2]);
+    unsigned char *saved = (unsigned char *)(uintptr_t)number(args[3]);
     if (PyErr_Occurred()) return NULL;
-    each_chunk(NULL, (const Job *)jobs, (size_t)PyBytes_Size(args[0]) / sizeof(Job), 0, chunks, NULL, saved, RESTORE);
+    each_chunk(NULL, (const Job *)jobs, (size_t)PyBytes_Size(args[0]) / sizeof(Job), 0, chunks, sums, saved, RESTORE);
     Py_RETURN_NONE;
 }
 
@@ -403,7 +405,7 @@ static PyMethodDef methods[] = {
     {"box", FAST(py_box), "box(law, digest, out, start, sizes, steps, strides)"},
     {"join", FAST(py_join), "join(list of jobs, backups) -> (jobs, chunks)"},
     {"run", FAST(py_run), "run(set, jobs, begin, end, sums, saved)"},
-    {"restore", FAST(py_restore), "restore(jobs, chunks, saved)"},
+    {"restore", FAST(py_restore), "restore(jobs, chunks, sums, saved)"},
     {"fill", FAST(py_fill), "fill(set, law, digest, out, count)"},
     {"fill_fresh", FAST(py_fill_fresh), "fill_fresh(set, law, begun, halves, out, count)"},
     {"digest", py_digest, METH_O, "digest(message)"},

@@ -1,9 +1,11 @@
 /* One battery of TestU01 over one stream.
  *
  *     crush SmallCrush|Crush|BigCrush KEYS [reversed]
+ *     crush Crush KEYS TEST TIMES
  *
  * KEYS is a file from keys.py. `reversed` turns each word round, lowest bit first: most of TestU01's tests look at the
- * upper bits only. Prints TestU01's own reports, each test's p-values, and a last line with the verdict.
+ * upper bits only. TEST and TIMES repeat one of Crush's tests, by its number, on words that follow each other. Prints
+ * TestU01's own reports, each test's p-values, and a last line with the verdict.
  */
 #include <string.h>
 #include <testu01/bbattery.h>
@@ -11,6 +13,8 @@
 #include <testu01/unif01.h>
 
 #include "stream.h"
+
+enum { CRUSH = 96 }; /* tests in Crush */
 
 static Stream stream;
 
@@ -22,6 +26,13 @@ static unsigned int reversed_word(void) {
     w = (w & 0x33333333u) << 2 | (w >> 2 & 0x33333333u);
     w = (w & 0x0F0F0F0Fu) << 4 | (w >> 4 & 0x0F0F0F0Fu);
     return w << 24 | (w & 0xFF00u) << 8 | (w >> 8 & 0xFF00u) | w >> 24;
+}
+
+/* Crush's test number `test` only, `times` times. */
+static void repeat(unif01_Gen *generator, int test, int times) {
+    int all[1 + CRUSH] = {0};
+    all[test] = times;
+    bbattery_RepeatCrush(generator, all);
 }
 
 /* What bbattery left behind of the battery that it ran. */
@@ -43,14 +54,16 @@ static void summarize(const char *title) {
 
 int main(int argc, char **argv) {
     int reversed = argc == 4 && strcmp(argv[3], "reversed") == 0;
+    int test = argc == 5 ? atoi(argv[3]) : 0, times = argc == 5 ? atoi(argv[4]) : 0;
+    int one = test >= 1 && test <= CRUSH && times >= 1 && strcmp(argv[1], "Crush") == 0;
     void (*battery)(unif01_Gen *) = NULL;
-    if (argc == 3 || reversed) {
+    if (argc == 3 || reversed || one) {
         if (strcmp(argv[1], "SmallCrush") == 0) battery = bbattery_SmallCrush;
         if (strcmp(argv[1], "Crush") == 0) battery = bbattery_Crush;
         if (strcmp(argv[1], "BigCrush") == 0) battery = bbattery_BigCrush;
     }
     if (!battery) {
-        fprintf(stderr, "usage: crush SmallCrush|Crush|BigCrush KEYS [reversed]\n");
+        fprintf(stderr, "usage: crush SmallCrush|Crush|BigCrush KEYS [reversed]\n       crush Crush KEYS TEST TIMES\n");
         return 2;
     }
     stream = stream_open(argv[2], 0);
@@ -60,7 +73,10 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     swrite_Host = 0;
     unif01_Gen *generator = unif01_CreateExternGenBits(title, reversed ? reversed_word : word);
-    battery(generator);
+    if (one)
+        repeat(generator, test, times);
+    else
+        battery(generator);
     unif01_DeleteExternGenBits(generator);
     summarize(title);
     return 0;

@@ -69,7 +69,7 @@ def initialize(
     >>> initialize(net, rule(nn.Linear, weight=init.normal(std=0.1), bias=init.zeros()), seed=0).ok
     True
     """
-    return plan(model, rules, strict=strict).apply(seed, generator, progress)
+    return planning.initialize(model, resolved(rules), seed, generator=generator, progress=progress, strict=strict)
 
 
 def resolved(rules: Rules) -> Sequence[Rule | Recipe]:

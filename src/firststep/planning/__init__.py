@@ -5,6 +5,7 @@ from ._measure import Deviation as Deviation
 from ._measure import Measured as Measured
 from ._measure import measure as measure
 from ._plan import Plan as Plan
+from ._plan import initialize as initialize
 from ._plan import plan as plan
 from ._progress import Progress as Progress
 from ._report import Report as Report

@@ -24,9 +24,8 @@ from ._writers import Plain, Staged, Through, same
 
 
 def apply(
-    model: nn.Module,
     rows: Sequence[Row],
-    stock: Inventory,
+    slots: Sequence[Slot],
     rules: tuple[Numbered, ...],
     seed: int | None,
     generator: torch.Generator | None,
@@ -38,7 +37,7 @@ def apply(
     """
     if seed is not None and generator is not None:
         raise ApplyError("both seed and generator were given: expected one, since a generator only draws the seed")
-    slots = _current(model, stock, rows)
+    _writable([(row.name, slot.writer.tensors) for row, slot in zip(rows, slots, strict=True) if row.scheme])
     with Transaction(generator) as undo, torch.no_grad():
         seed = rng.draw_seed(generator) if seed is None else seed
         rng.derive_key(seed, "")  # an impossible seed is found before anything is written
@@ -202,7 +201,7 @@ def _not_finite(row: Row) -> ApplyError:
     return ApplyError(f"{row.scheme!r} gave {row.name!r} values that are not finite. The model is as it was")
 
 
-def _current(model: nn.Module, stock: Inventory, rows: Sequence[Row]) -> tuple[Slot, ...]:
+def current(model: nn.Module, stock: Inventory) -> tuple[Slot, ...]:
     """The model's parameters now, in the plan's order; an error when they are not those of the plan."""
     now = {slot.name: slot for slot in inventory(model).slots}
     problems = [f"{name!r} is new" for name in now.keys() - {slot.name for slot in stock.slots}]
@@ -211,9 +210,7 @@ def _current(model: nn.Module, stock: Inventory, rows: Sequence[Row]) -> tuple[S
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise ApplyError(f"the model changed since the plan: {sorted(problems)[0]}{more}. Plan again, then apply")
-    slots = tuple(now[slot.name] for slot in stock.slots)
-    _writable([(row.name, slot.writer.tensors) for row, slot in zip(rows, slots, strict=True) if row.scheme])
-    return slots
+    return tuple(now[slot.name] for slot in stock.slots)
 
 
 def _writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:

@@ -15,7 +15,7 @@ from ..errors import PlanError, SchemeError
 from ..graph import Flow
 from ..init import Scheme, Site, site_of
 from . import _checks as checks
-from ._apply import Progress, apply
+from ._apply import Progress, apply, current
 from ._diff import Difference, difference
 from ._inventory import Inventory, Owner, Place, Slot, inventory
 from ._match import Claim, Match, Matcher
@@ -61,7 +61,8 @@ class Plan:
             ApplyError: when the model changed since the plan, is on meta, a write would not take effect, or a value is
                 not finite.
         """
-        return apply(self.model, self.rows, self._stock, self.rules, seed, generator, progress)
+        slots = current(self.model, self._stock)
+        return apply(self.rows, slots, self.rules, seed, generator, progress)
 
     def diff(self, other: Plan) -> Difference:
         """What ``other`` does differently, row by row."""
@@ -115,6 +116,20 @@ def plan(model: nn.Module, rules: Recipe | Rule | Iterable[Rule | Recipe], *, st
     if problems:
         raise PlanError(problems)
     return Plan(model, rows, entries, tuple(unused), stock)
+
+
+def initialize(
+    model: nn.Module,
+    rules: Recipe | Rule | Iterable[Rule | Recipe],
+    seed: int | None = None,
+    *,
+    generator: torch.Generator | None = None,
+    progress: Progress = None,
+    strict: bool = True,
+) -> Report:
+    """:func:`plan`, then :meth:`Plan.apply`, without a second look at the model between the two."""
+    made = plan(model, rules, strict=strict)
+    return apply(made.rows, made._stock.slots, made.rules, seed, generator, progress)
 
 
 NO_RULE = "no rule"

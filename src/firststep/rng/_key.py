@@ -14,22 +14,43 @@ VERSION = "firststep-1"
 """Hashed into every key: values may change between releases only when this tag does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Key:
     """The 128 bits that select a stream.
 
     Args:
         philox: the 64-bit key of Philox4x32-10; its low half is the first key word.
         stream: the upper 64 bits of the counter; the low half is the third counter word.
+
+    >>> Key(1, 2).digest.hex()
+    '01000000000000000200000000000000'
     """
 
-    philox: int
-    stream: int
+    digest: bytes
+    """Both as 16 bytes, little endian."""
+
+    def __init__(self, philox: int, stream: int) -> None:
+        object.__setattr__(self, "digest", (stream << 64 | philox).to_bytes(16, "little"))
+
+    @classmethod
+    def of(cls, digest: bytes) -> Key:
+        """The key with these 16 bytes."""
+        key = object.__new__(cls)
+        object.__setattr__(key, "digest", digest)
+        return key
 
     @property
-    def digest(self) -> bytes:
-        """Both as 16 bytes, little endian: what :func:`derive_key` made them of."""
-        return (self.stream << 64 | self.philox).to_bytes(16, "little")
+    def philox(self) -> int:
+        """The first eight bytes."""
+        return int.from_bytes(self.digest[:8], "little")
+
+    @property
+    def stream(self) -> int:
+        """The other eight."""
+        return int.from_bytes(self.digest[8:], "little")
+
+    def __repr__(self) -> str:
+        return f"Key(philox={self.philox}, stream={self.stream})"
 
 
 def derive_key(seed: int, name: str, purpose: str = "") -> Key:
@@ -51,8 +72,7 @@ def derive_key(seed: int, name: str, purpose: str = "") -> Key:
     >>> derive_key(-1, "fc.weight") == derive_key(2**64 - 1, "fc.weight")
     True
     """
-    digest = Seeded(seed).digest(name, purpose)
-    return Key(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+    return Key.of(Seeded(seed).digest(name, purpose))
 
 
 class Seeded:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import torch
-from torch import Tensor
+from torch import Tensor, strided
 from torch._C._functorch import is_functorch_wrapped_tensor  # pyright: ignore[reportMissingImports]
+from torch.nn import Parameter
 
 from ..errors import FirststepError, did_you_mean
 from . import _table32, _table64
@@ -197,10 +198,10 @@ def is_plain(out: Tensor) -> bool:
     Subclasses, and tensors whose operations are transformed, are left to torch.
     """
     return (
-        type(out) in (Tensor, torch.nn.Parameter)
+        (type(out) is Parameter or type(out) is Tensor)
         and out.is_cpu
         and out.dtype in _DTYPES
-        and out.layout is torch.strided
+        and out.layout is strided
         and not out.is_neg()
         and not is_functorch_wrapped_tensor(out)
     )

@@ -68,7 +68,6 @@ class _Batch:
         self._laws: dict[tuple[int, torch.dtype], bytes] = {}
         self._jobs: list[bytes] = []
         self._done: list[Tensor] = []
-        self._elements = 0
         self._on_gpu: list[_triton.Job] = []
         self._others: list[Fill] = []
 
@@ -80,26 +79,23 @@ class _Batch:
             packed = self._laws.get(like)
             if packed is None:
                 packed = self._laws[like] = packed_law(self._kernel, sampler_of(law, out.dtype), out.dtype)
-            self._packed(out, packed_dense(self._kernel, out, packed, key.digest, FILL))
+            self._jobs.append(packed_dense(self._kernel, out, packed, key.digest, FILL))
+            self._done.append(out)
             return
         region, sampler = region_of(out, region), sampler_of(law, out.dtype)
         box, strides = box_of(region, out)
         if self._kernel is not None and _is_for(out, box):
-            self._packed(out, _packed_box(self._kernel, fill, sampler, box, strides))
+            self._jobs.append(_packed_box(self._kernel, fill, sampler, box, strides))
+            self._done.append(out)
         elif out.is_cuda and out.numel() and _triton.serves(out, sampler, box.sizes):
             self._on_gpu.append(_triton.Job(out, sampler, key, box.start, box.sizes, box.steps, strides))
         else:
             self._others.append(fill)
 
-    def _packed(self, out: Tensor, job: bytes) -> None:
-        self._jobs.append(job)
-        self._done.append(out)
-        self._elements += out.numel()
-
     def run(self) -> None:
         """Do them all."""
         if self._kernel is not None and self._jobs:
-            Work(self._kernel, self._jobs, self._elements).run()
+            Work(self._kernel, self._jobs, sum(out.numel() for out in self._done)).run()
             touched(self._done)
         if self._on_gpu:
             _triton.fill_many(self._on_gpu)

@@ -79,7 +79,7 @@ class Work:
 
     def restore(self) -> None:
         """Put back what was overwritten, as far as the work has come."""
-        self._native.module.restore(self._jobs, self.chunks, self._saved.data_ptr())
+        self._native.module.restore(self._jobs, self.chunks, self._sums.data_ptr(), self._saved.data_ptr())
 
     def summaries(self) -> list[tuple[Summary | None, Summary | None]]:
         """What each job measured: before and after, ``None`` where it did not."""

@@ -101,30 +101,33 @@ static int differs(const Job *job, const void *found, const void *expected, size
     return 1;
 }
 
-/* Measured, kept and put back. */
+/* Measured, kept and put back: random elements, and some chunks whose elements are all alike, or alike but for a sign. */
 static int rewrites(const InstructionSet *set) {
-    size_t count = 1 + draw(70000);
+    size_t count = 1 + draw(200000), chunks = (count + CHUNK - 1) / CHUNK;
     float *out = malloc(count * 4), *backup = malloc(count * 4), *old = malloc(count * 4);
+    Sums *rows = malloc(2 * chunks * sizeof(Sums));
+    unsigned char *saved = calloc(chunks, 1);
     Job job = {0};
     job.law.kind = NORMAL, job.law.scale = 1;
     job.out = out, job.backup = backup, job.count = count, job.rank = 1;
     job.sizes[0] = (int64_t)count, job.steps[0] = job.strides[0] = 1;
     job.tasks = FILL | MEASURE_BEFORE | MEASURE_AFTER | KEEP;
-    for (size_t i = 0; i < count; i++) old[i] = out[i] = (float)draw(1000);
+    uint64_t alike = draw(3);
+    for (size_t i = 0; i < count; i++) old[i] = out[i] = i / CHUNK == alike ? -0.0f : (float)draw(1000);
+    if (draw(2) && (alike * CHUNK + 7) < count) old[alike * CHUNK + 7] = out[alike * CHUNK + 7] = 0.0f;
     double sum = 0, sums = 0;
-    Sums rows[2];
-    unsigned char saved;
     for (size_t i = 0; i < count; i++) sum += old[i];
-    for (uint64_t c = 0; c < chunks_of(&job); c++) {
-        run_chunk(set, &job, c, rows, &saved);
+    uint64_t done = 1 + draw(chunks); /* interrupted after so many */
+    for (uint64_t c = 0; c < done; c++) run_chunk(set, &job, c, rows + 2 * c, saved + c);
+    for (uint64_t c = 0; c < done; c++) {
         uint64_t n = count - c * CHUNK < CHUNK ? count - c * CHUNK : CHUNK;
-        sums += rows[0].sum + (double)n * rows[0].pivot;
+        sums += rows[2 * c].sum + (double)n * rows[2 * c].pivot;
     }
-    int wrong = sum != sums || out[0] == old[0];
-    for (uint64_t c = 0; c < chunks_of(&job); c++) restore_chunk(&job, c);
+    int wrong = (done == chunks && sum != sums) || !memcmp(out, old, 4 * (count < CHUNK ? count : CHUNK));
+    for (uint64_t c = 0; c < chunks; c++) restore_chunk(&job, c, rows + 2 * c, saved[c]);
     wrong |= memcmp(out, old, count * 4) != 0;
     if (wrong) printf("%s: %zu elements were not measured or not put back\n", set->name, count);
-    free(out), free(backup), free(old);
+    free(out), free(backup), free(old), free(rows), free(saved);
     return wrong;
 }
 
