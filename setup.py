@@ -21,7 +21,7 @@ setup(
         Extension(
             "firststep.rng._kernel",
             [f"csrc/{name}.c" for name in SOURCES],
-            depends=[f"csrc/{name}.h" for name in ("kernel", "fill", "scalar", "measure")],
+            depends=[f"csrc/{name}.h" for name in ("kernel", "fill", "scalar", "measure", "platform")],
             extra_compile_args=FLAGS,
             define_macros=[("Py_LIMITED_API", "0x030A0000")],
             py_limited_api=True,
