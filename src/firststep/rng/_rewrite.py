@@ -55,8 +55,7 @@ def fill_many_(fills: Sequence[Fill]) -> None:
     True
     """
     batch = _Batch(None if watched() else native())
-    for fill in fills:
-        batch.add(fill)
+    batch.add(fills)
     batch.run()
 
 
@@ -65,30 +64,33 @@ class _Batch:
 
     def __init__(self, kernel: Native | None) -> None:
         self._kernel = kernel
-        self._laws: dict[tuple[int, torch.dtype], bytes] = {}
         self._jobs: list[bytes] = []
         self._done: list[Tensor] = []
         self._on_gpu: list[_triton.Job] = []
         self._others: list[Fill] = []
 
-    def add(self, fill: Fill) -> None:
-        """Take on a fill; whatever is wrong with it is found here."""
-        out, law, key, region = fill
-        if region is None and self._kernel is not None and is_plain(out) and out.is_contiguous():
-            like = (id(law), out.dtype)
-            packed = self._laws.get(like)
-            if packed is None:
-                packed = self._laws[like] = packed_law(self._kernel, sampler_of(law, out.dtype), out.dtype)
-            self._jobs.append(packed_dense(self._kernel, out, packed, key.digest, FILL))
-            self._done.append(out)
-            return
-        region, sampler = region_of(out, region), sampler_of(law, out.dtype)
+    def add(self, fills: Sequence[Fill]) -> None:
+        """Take on fills; whatever is wrong with one is found here."""
+        kernel, like, packed = self._kernel, (None, None), b""
+        for fill in fills:
+            out, law, key, region = fill
+            if region is None and kernel is not None and is_plain(out) and out.is_contiguous():
+                if like[0] is not law or like[1] is not out.dtype:
+                    like = law, out.dtype
+                    packed = packed_law(kernel, sampler_of(law, out.dtype), out.dtype)
+                self._jobs.append(kernel.module.dense(packed, key.digest, out.data_ptr(), out.numel(), FILL, 0))
+                self._done.append(out)
+            else:
+                self._add(fill, region_of(out, region), sampler_of(law, out.dtype))
+
+    def _add(self, fill: Fill, region: Region, sampler: Sampler) -> None:
+        out = fill.out
         box, strides = box_of(region, out)
         if self._kernel is not None and _is_for(out, box):
             self._jobs.append(_packed_box(self._kernel, fill, sampler, box, strides))
             self._done.append(out)
         elif out.is_cuda and out.numel() and _triton.serves(out, sampler, box.sizes):
-            self._on_gpu.append(_triton.Job(out, sampler, key, box.start, box.sizes, box.steps, strides))
+            self._on_gpu.append(_triton.Job(out, sampler, fill.key, box.start, box.sizes, box.steps, strides))
         else:
             self._others.append(fill)
 
