@@ -127,7 +127,7 @@ def speed_table(language: str) -> str:
     """What ``make bench`` measured: the machine, and how many times as fast as torch each case is."""
     head = {"en": ("case", "times as fast"), "zh": ("情形（英文）", "快多少倍")}[language]
     machine = ", ".join(f"{name} {value}" for name, value in _results("bench")["machine"].items())
-    rows = [(case, f"{times:.2g}") for case, times in _times().items()]
+    rows = [(case, f"{times:.0f}" if times >= 10 else f"{times:.2g}") for case, times in _times().items()]
     intro = {"en": f"Measured on: {machine}.", "zh": f"测量环境：{machine}。"}[language]
     return f"{intro}\n\n{_table(head, rows)}"
 
