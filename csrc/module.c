@@ -209,8 +209,7 @@ static void each_chunk(const InstructionSet *set, const Job *jobs, size_t n, uin
 }
 
 /* run(set, jobs, begin, end, sums, saved): chunks [begin, end). sums and saved are addresses, or 0: two rows of sums
- * for each chunk of all jobs; one byte, how a
- * chunk's old elements are kept. */
+ * for each chunk of all jobs; one byte for each, how its old elements are kept. */
 static PyObject *py_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
     char *jobs;

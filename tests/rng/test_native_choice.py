@@ -60,6 +60,46 @@ def test_the_fastest_is_chosen_unless_one_is_asked_for(monkeypatch):
     )
 
 
+def in_a_new_process(code: str) -> str:
+    """What it prints; warnings are errors there too."""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_chosen_where_tensors_are_fake():
+    """The trial draws real numbers, whatever the modes of the first call, which itself is for torch operations."""
+    code = """
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from firststep import init
+from firststep.rng import _native
+try:
+    with FakeTensorMode():
+        init.normal_(torch.empty(64))
+except AssertionError:
+    pass  # torch's: the specification mixes the tensors it makes with fake ones
+print(_native.choice().ok, init.normal_(torch.zeros(64)).std().item() > 0.5)
+"""
+    assert in_a_new_process(code) == "True True\n"
+
+
+def test_chosen_and_drawn_first_inside_inference_mode():
+    code = """
+import threading, torch
+from firststep import init
+def work():
+    with torch.inference_mode():
+        inside = init.normal_(torch.zeros(64))
+    outside = init.normal_(torch.zeros(64, requires_grad=True).detach())
+    print(inside.std().item() > 0.5, outside.std().item() > 0.5)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+    assert in_a_new_process(code) == "True True\n"
+
+
 def test_a_missing_library_is_told_and_does_not_matter(monkeypatch):
     monkeypatch.setitem(sys.modules, "firststep.rng._kernel", None)
     monkeypatch.delattr(sys.modules["firststep.rng"], "_kernel", raising=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 
 import torch
@@ -19,12 +20,18 @@ class Fresh(threading.local):
     """Where a thread's seeds are drawn: two integers of 32 bits, each in 64, as :func:`draw_seed` draws them."""
 
     def __init__(self) -> None:
-        halves = torch.empty(2, dtype=torch.int64, device="cpu")
+        with torch.inference_mode(False):  # a thread's first draw may be inside it, and the next one outside
+            halves = torch.empty(2, dtype=torch.int64, device="cpu")
         self.both = halves.random_, halves.data_ptr()
 
 
-_fresh = Fresh()
-_begun = VERSION.encode()
+@functools.cache
+def _fresh() -> Fresh:
+    """Made at the first draw, not at import."""
+    return Fresh()
+
+
+_BEGUN = VERSION.encode()
 
 
 class Drawn:
@@ -76,8 +83,8 @@ class Drawn:
             address = out.data_ptr()
         except RuntimeError:  # inside a transformation such as vmap
             return False
-        draw, halves = _fresh.both
+        draw, halves = _fresh().both
         draw(0, 4294967296) if generator is None else draw(0, 4294967296, generator=generator)
-        self._fill(self._index, self._packed, _begun, halves, address, count)
+        self._fill(self._index, self._packed, _BEGUN, halves, address, count)
         touched((out,))
         return True
