@@ -90,18 +90,23 @@ static PyObject *py_law(PyObject *self, PyObject *args) {
     return PyBytes_FromStringAndSize((const char *)&law, sizeof law);
 }
 
+/* A job with the law, the digest and the address that arguments begin with; 0 and an exception when they are not such. */
+static int begin_job(PyObject *const *args, Job *job) {
+    char *law, *digest;
+    if (!packed(args[0], "a law", sizeof(Law), &law) || !packed(args[1], "a key", 16, &digest)) return 0;
+    memset(job, 0, sizeof *job);
+    memcpy(&job->law, law, sizeof(Law));
+    job->key = key_of((const unsigned char *)digest);
+    job->out = (void *)(uintptr_t)number(args[2]);
+    return 1;
+}
+
 /* dense(law, digest, out, count, tasks, backup): a box that is all of a tensor, in one run of memory. backup counts bytes
  * from the start of the memory that join is given. */
 static PyObject *py_dense(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
-    char *law, *digest;
-    if (!arguments(nargs, 6) || !packed(args[0], "a law", sizeof(Law), &law) || !packed(args[1], "a key", 16, &digest))
-        return NULL;
     Job job;
-    memset(&job, 0, sizeof job);
-    memcpy(&job.law, law, sizeof(Law));
-    job.key = key_of((const unsigned char *)digest);
-    job.out = (void *)(uintptr_t)number(args[2]);
+    if (!arguments(nargs, 6) || !begin_job(args, &job)) return NULL;
     job.count = number(args[3]);
     job.tasks = (int32_t)number(args[4]);
     job.backup = (void *)(uintptr_t)number(args[5]);
@@ -124,14 +129,8 @@ static int numbers(PyObject *tuple, Py_ssize_t rank, int64_t *out) {
 /* box(law, digest, out, start, sizes, steps, strides): any box, to be filled and nothing else. */
 static PyObject *py_box(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     (void)self;
-    char *law, *digest;
-    if (!arguments(nargs, 7) || !packed(args[0], "a law", sizeof(Law), &law) || !packed(args[1], "a key", 16, &digest))
-        return NULL;
     Job job;
-    memset(&job, 0, sizeof job);
-    memcpy(&job.law, law, sizeof(Law));
-    job.key = key_of((const unsigned char *)digest);
-    job.out = (void *)(uintptr_t)number(args[2]);
+    if (!arguments(nargs, 7) || !begin_job(args, &job)) return NULL;
     job.start = number(args[3]);
     job.tasks = FILL;
     Py_ssize_t rank = PyTuple_Size(args[4]);
