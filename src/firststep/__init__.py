@@ -3,11 +3,13 @@
 from importlib.metadata import version as _version
 
 from . import init as init
+from . import losses as losses
 from . import recipes as recipes
 from ._api import initialize as initialize
 from ._api import plan as plan
 from .errors import ApplyError as ApplyError
 from .errors import FirststepError as FirststepError
+from .errors import LossError as LossError
 from .errors import PlanError as PlanError
 from .errors import RuleError as RuleError
 from .errors import SchemeError as SchemeError

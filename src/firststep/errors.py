@@ -26,6 +26,10 @@ class PlanError(FirststepError):
         super().__init__(_numbered(self.problems))
 
 
+class LossError(FirststepError):
+    """A loss was given an impossible option, or tensors whose shapes or dtypes do not fit."""
+
+
 class ApplyError(FirststepError):
     """A plan could not be applied. The model is as it was before the call."""
 

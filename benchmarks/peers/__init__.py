@@ -1,0 +1,1 @@
+"""What our losses are measured against, one file per family."""
