@@ -20,10 +20,12 @@ BELOW = {
     "graph": {"errors", "init"},
     "planning": {"errors", "rng", "init", "graph"},
     "recipes": {"errors", "rng", "init", "graph", "planning"},
+    "losses": {"errors"},
+    "testing": {"errors", "losses"},
     "_api": {"errors", "rng", "init", "graph", "planning", "recipes"},
-    "reporting": {"errors", "rng", "init", "graph", "planning", "recipes", "_api"},
-    "tour": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "reporting"},
-    "cli": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "reporting", "tour"},
+    "reporting": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses"},
+    "tour": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses", "reporting"},
+    "cli": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses", "reporting", "tour"},
 }
 """What each room may import. ``__init__`` and ``__main__`` stand above all of them."""
 

@@ -9,6 +9,8 @@ Two marks in a Markdown page are read:
 
 A page's blocks run in one empty directory. What the programs in ``examples`` print stands in ``tests/golden``.
 
+The pages and pictures of the losses, and their stubs, are written whole (``loss_pages.py``, ``make_stubs.py``).
+
     python tools/make_docs.py            # rewrite what has changed
     python tools/make_docs.py --check    # list what is out of date and exit 1
 """
@@ -27,6 +29,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import loss_pages
+import make_stubs
 import torch
 from doc_tables import TABLES
 
@@ -48,7 +52,12 @@ def pages() -> list[Path]:
 def outputs() -> dict[Path, Callable[[Path], str]]:
     """Every file that is written, with what makes its text."""
     golden = {ROOT / "tests" / "golden" / f"{path.stem}.txt": path for path in (ROOT / "examples").glob("*.py")}
-    return {**dict.fromkeys(pages(), render), **{file: lambda file: example(golden[file]) for file in golden}}
+    whole = {**loss_pages.files(), **make_stubs.files()}
+    return {
+        **{file: lambda file: whole[file] for file in whole},
+        **dict.fromkeys(pages(), render),
+        **{file: lambda file: example(golden[file]) for file in golden},
+    }
 
 
 def example(program: Path) -> str:
@@ -139,7 +148,13 @@ def main() -> int:
             stale += 1
             print(f"{'out of date' if check else 'rewritten'}: {file.relative_to(ROOT)}")
             if not check:
+                file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
+    for file in loss_pages.stale():
+        stale += 1
+        print(f"{'too many' if check else 'removed'}: {file.relative_to(ROOT)}")
+        if not check:
+            file.unlink()
     return 1 if check and stale else 0
 
 

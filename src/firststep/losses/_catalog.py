@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..errors import LossError, did_you_mean
 from ._families import FAMILIES
@@ -39,6 +40,10 @@ class Catalog(Mapping[str, LossSpec]):
                 f"there is no loss {name!r}.{near} Type losses.catalog.search({name!r}), or print(losses.catalog)"
             )
         return self._specs[self._keys[key]]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The loss of that name, or ``default``."""
+        return self[name] if name in self else default  # noqa: SIM401
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _plain(name) in self._keys
@@ -77,11 +82,6 @@ class Catalog(Mapping[str, LossSpec]):
         from ._show import listing
 
         return listing(self)
-
-    def _repr_html_(self) -> str:
-        from ._show import listing_html
-
-        return listing_html(self)
 
 
 def _plain(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -286,16 +286,7 @@ class LossSpec:
     def __repr__(self) -> str:
         return f"<LossSpec {self.name}: {self.purpose.en}>"
 
-    def _repr_html_(self) -> str:
-        from ._show import html
+    def _repr_markdown_(self) -> str:
+        from ._markdown import page
 
-        return html(self)
-
-
-def names(specs: Sequence[LossSpec]) -> list[str]:
-    """The functions' names.
-
-    >>> names([])
-    []
-    """
-    return [spec.name for spec in specs]
+        return page(self)

@@ -82,7 +82,7 @@ def chart(
         _frame(axes, x, x_label, x_ticks)
         axes.set_yscale(scale)
         for line in lines:
-            _draw(axes, x, line)
+            draw(axes, x, line)
         if limits is not None:
             axes.set_ylim(limits)
         axes.set_ylim(axes.get_ylim())
@@ -110,7 +110,7 @@ def _frame(axes: Axes, x: Sequence[float], x_label: str, x_ticks: Sequence[str])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _draw(axes: Axes, x: Sequence[float], line: Line) -> None:
+def draw(axes: Axes, x: Sequence[float], line: Line) -> None:
     paint = colour(f"series-{line.slot}")
     if line.low:
         axes.fill_between(x, line.low, line.high, color=paint, alpha=0.16, linewidth=0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,7 +84,10 @@ def inline(figure: Figure, name: str, alt: str) -> Svg:
 
     stream = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    FigureCanvasSVG(figure).print_svg(stream, metadata=nothing)
+    with warnings.catch_warnings():
+        # The reader's browser has the characters that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        FigureCanvasSVG(figure).print_svg(stream, metadata=nothing)
     markup = stream.getvalue()
     markup = markup[markup.index("<svg") :]
     markup = re.sub(r"<metadata>.*?</metadata>\s*", "", markup, flags=re.S)
@@ -97,3 +102,17 @@ def inline(figure: Figure, name: str, alt: str) -> Svg:
     for variable, stand_in in _STAND_INS.items():
         markup = markup.replace(stand_in, f"var(--{variable})")
     return Svg(re.sub(r"\s*\n\s*", " ", markup).strip(), alt)
+
+
+_VARIABLES = re.compile(r":root \{[^}]*\}|@media \(prefers-color-scheme: dark\) \{\s*:root \{[^}]*\}\s*\}")
+
+
+def standalone(figure: Svg) -> str:
+    """The figure as a file of its own: a page's colours, light and dark, and its paper go with it."""
+    css = resources.files("firststep.reporting").joinpath("assets/page.css").read_text(encoding="utf-8")
+    own = "svg { background: var(--card); font-family: system-ui, sans-serif; }"
+    style = f"<style>{' '.join(_VARIABLES.findall(css))} {own}</style>"
+    opening, _, rest = figure.markup.partition(">")
+    if "xmlns=" not in opening:
+        opening = opening.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return f"{opening}>{style}{rest}\n"

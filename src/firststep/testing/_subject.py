@@ -165,7 +165,9 @@ def _spec(like: str | LossSpec) -> LossSpec:
 def _own_spec(loss: Any) -> LossSpec:
     if isinstance(loss, (str, LossSpec)):
         return _spec(loss)
-    spec = getattr(loss, "spec", None) or losses.catalog.get(getattr(loss, "__name__", type(loss).__name__))
+    name, spec = getattr(loss, "__name__", type(loss).__name__), getattr(loss, "spec", None)
+    if name in losses.catalog:
+        return losses.catalog[name]
     if not isinstance(spec, LossSpec):
         raise LossError(
             f"check_loss({loss!r}): what should it be? Type like='focal', or any name in losses.catalog, or a LossSpec"
