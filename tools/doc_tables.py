@@ -12,6 +12,8 @@ from typing import Any
 
 from doc_messages import messages_section
 
+from loss_tables import TABLES as LOSS_TABLES
+
 from firststep import init, recipes
 from firststep.errors import SchemeError
 from firststep.init import Scheme
@@ -220,5 +222,6 @@ TABLES: dict[str, Callable[[str], str]] = {
     "speed": speed_table,
     "speed-summary": speed_summary,
     "accuracy": accuracy_table,
+    **LOSS_TABLES,
 }
 """Each generated part by the name it has in the pages; called with the language."""

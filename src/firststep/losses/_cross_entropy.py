@@ -11,24 +11,63 @@ from torch import Tensor
 
 from ._draw import classes, logits, probabilities, uniform
 from ._invariances import SHIFT
-from ._numerics import log_softmax, one_hot, pick
+from ._numerics import log_softmax, one_hot
 from ._spec import Argument, Curve, Equivalent, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
 
 def cross_entropy(input: Tensor, target: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """The smoothing is shared by the classes whose logit is not -inf: those that can be."""
     if label_smoothing == 0:
-        return -pick(log_softmax(input), target)
-    possible = input != -math.inf
+        return F.cross_entropy(input, target, reduction="none", ignore_index=_NO_INDEX)
     log_p = log_softmax(input)
-    uniform = torch.where(possible, log_p, 0.0).sum(1) / possible.sum(1)
-    return -(1 - label_smoothing) * pick(log_p, target) - label_smoothing * uniform
+    picked = F.nll_loss(log_p, target, reduction="none", ignore_index=_NO_INDEX)
+    uniform: Any = _Possible.apply(log_p)
+    return (1 - label_smoothing) * picked - label_smoothing * uniform[0]
+
+
+_NO_INDEX = -(2**62)
+"""An ``ignore_index`` that no target has: what is ignored is masked by the caller."""
+
+
+class _Possible(torch.autograd.Function):
+    """The mean of log p over the classes that can be, of axis 1.
+
+    By hand, because autograd would select with bool tensors of the size of the logits: twice as slow as torch's mean.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(log_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # At most -1 where a class can be and 0 where it cannot: then the clamped sum counts, and the sum is the sum.
+        below = (log_p - 1).nan_to_num_(nan=math.nan, neginf=0.0)
+        marks = below.clamp(min=-1.0)
+        count = -marks.sum(1)
+        return below.sum(1) / count + 1, marks, count
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*output[1:])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        marks, count = ctx.saved_tensors
+        return marks * (-gradients[0] / count).unsqueeze(1)
 
 
 def _torch_sum(input: Tensor, target: Tensor, *, ignore_index: int, label_smoothing: float = 0.0) -> Tensor | None:
     if label_smoothing != 0:  # torch's is infinite where a logit is -inf
         return None
     return F.cross_entropy(input, target, ignore_index=ignore_index, reduction="sum")
+
+
+def _smoothed(input: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
+    return (1 - label_smoothing) * one_hot(target, input) + label_smoothing / input.shape[1]
+
+
+def _entropy(p: Tensor) -> Tensor:
+    return -torch.xlogy(p, p).sum(1).mean()
 
 
 CROSS_ENTROPY = LossSpec(
@@ -81,15 +120,19 @@ tensor(0.7357)
     ),
     minimum=Minimum(
         Text("0; with smoothing the entropy of the smoothed target", "0；有平滑时为平滑后目标的熵"),
-        lambda input, target, **_: 0.0,
-        lambda input, target, **_: (40 * one_hot(target, input), target),
+        lambda input, target, label_smoothing=0.0, **_: _entropy(_smoothed(input, target, label_smoothing)),
+        lambda input, target, label_smoothing=0.0, **_: (
+            _smoothed(input, target, label_smoothing).clamp(min=1e-20).log(),
+            target,
+        ),
     ),
     kernel=cross_entropy,
     fused=_torch_sum,
     invariances=(SHIFT,),
     hazards=(
         Text(
-            "Give logits, not probabilities: after a softmax the loss cannot fall below ln(1 + (C-1)/e), 1.461 for ten classes.",
+            "Give logits, not probabilities: after a softmax the loss cannot fall below ln(1 + (C-1)/e), 1.461 for ten "
+            "classes.",
             "输入应为 logits 而非概率：先做 softmax 后损失不会低于 ln(1 + (C-1)/e)，十类时为 1.461。",
         ),
         Text(
@@ -97,7 +140,7 @@ tensor(0.7357)
             "类别位于第 1 维。若输入为 (N, T, C) 且 T = C，不会有任何报错。",
         ),
         Text(
-            "class_weight weighs a sample as a whole; torch weighs the smoothing term by the weight of each class instead.",
+            "class_weight weighs a sample as a whole; torch weighs the smoothing term by the weight of each class.",
             "class_weight 对整个样本加权；torch 则按各类别的权重对平滑项加权。",
         ),
     ),
@@ -109,9 +152,10 @@ tensor(0.7357)
         Equivalent(
             "torch.nn.CrossEntropyLoss",
             Text(
-                "equal to the last bit in float32 and float64; NaN where all targets are ignored (here 0), infinite for "
-                "smoothing with a -inf logit, and rounded to the input's dtype in half precision (here float32)",
-                "float32 与 float64 下逐位相同；目标全部被忽略时为 NaN（此处为 0），平滑且有 -inf logit 时为无穷，半精度下舍入到输入类型（此处为 float32）",
+                "equal to the last bit in float32 and float64; NaN where all targets are ignored (here 0), infinite "
+                "for smoothing with a -inf logit, and rounded to the input's dtype in half precision (here float32)",
+                "float32 与 float64 下逐位相同；目标全部被忽略时为 NaN（此处为 0），平滑且有 -inf logit 时为无穷，"
+                "半精度下舍入到输入类型（此处为 float32）",
             ),
         ),
     ),
@@ -127,8 +171,35 @@ tensor(0.7357)
 
 def soft_target_cross_entropy(input: Tensor, target: Tensor) -> Tensor:
     """A class of target 0 costs nothing, even where its logit is -inf."""
-    log_p = torch.where(target == 0, 0.0, log_softmax(input))
-    return -(target * log_p).sum(1)
+    expected: Any = _Expected.apply(log_softmax(input), target)
+    return expected
+
+
+class _Expected(torch.autograd.Function):
+    """``-sum(q log p)`` over axis 1, where 0 times -inf is 0.
+
+    By hand, because autograd would select with bool tensors of the size of the logits: twice as slow as torch's.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(log_p: Tensor, target: Tensor) -> Tensor:
+        value = torch.nansum(target * log_p, 1)
+        given = log_p.select(1, 0) + target.sum(1)  # NaN where an argument was: a NaN logit makes its whole row NaN
+        return -torch.where(given == given, value, given)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        log_p, target = ctx.saved_tensors
+        gradient = -gradients[0].unsqueeze(1)
+        by_log_p = gradient * target if ctx.needs_input_grad[0] else None
+        by_target = gradient * log_p.clamp(min=torch.finfo(log_p.dtype).min) if ctx.needs_input_grad[1] else None
+        return by_log_p, by_target
 
 
 SOFT_TARGET = LossSpec(
@@ -162,7 +233,7 @@ tensor(0.7269)
     start=Start(Text("ln C", "ln C"), lambda input, target, **_: math.log(input.shape[1])),
     minimum=Minimum(
         Text("the entropy of the target", "目标的熵"),
-        lambda input, target, **_: -(target * target.log()).sum(1).mean(),
+        lambda input, target, **_: _entropy(target),
         lambda input, target, **_: (target.log(), target),
     ),
     kernel=soft_target_cross_entropy,
@@ -203,7 +274,7 @@ tensor(0.7269)
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, *, pos_weight: float | Tensor | None = None
 ) -> Tensor:
-    """torch's own where it is stable; -inf logits with a target of 0 cost nothing."""
+    """torch's own, to the last bit."""
     if pos_weight is None:
         return F.binary_cross_entropy_with_logits(input, target, reduction="none")
     weight = torch.as_tensor(pos_weight, dtype=input.dtype, device=input.device)
@@ -213,6 +284,12 @@ def binary_cross_entropy_with_logits(
 def _bce_start(input: Tensor, target: Tensor, pos_weight: Any = 1.0, **_: Any) -> Tensor:
     weight = 1.0 if pos_weight is None else pos_weight
     return math.log(2) * (1 + (weight - 1) * target).mean()
+
+
+def _bce_least(target: Tensor, weight: Any) -> Tensor:
+    positive, negative = weight * target, 1 - target
+    whole = positive + negative
+    return -(torch.xlogy(positive, positive / whole) + torch.xlogy(negative, negative / whole)).mean()
 
 
 BINARY_CROSS_ENTROPY = LossSpec(
@@ -227,12 +304,18 @@ BINARY_CROSS_ENTROPY = LossSpec(
     ),
     formula=r"w \, t \log(1 + e^{-z}) + (1 - t) \log(1 + e^{z})",
     papers=(Paper("Cox 1958", "The Regression Analysis of Binary Sequences", "J. R. Stat. Soc. B 20(2)"),),
-    arguments=(Argument("input", "logits", "*"), Argument("target", "probabilities", "*", "t, in [0, 1]", "t，取值于 [0, 1]")),
+    arguments=(
+        Argument("input", "logits", "*"),
+        Argument("target", "probabilities", "*", "t, in [0, 1]", "t，取值于 [0, 1]"),
+    ),
     unit="element",
     options=(
         Option(
             "pos_weight",
-            Text("w, the weight of positive labels: a number or a tensor that broadcasts", "w，正标签的权重：一个数或可广播的张量"),
+            Text(
+                "w, the weight of positive labels: a number or a tensor that broadcasts",
+                "w，正标签的权重：一个数或可广播的张量",
+            ),
             low=0.0,
         ),
     ),
@@ -245,17 +328,35 @@ BINARY_CROSS_ENTROPY = LossSpec(
 tensor(0.6511)
 """,
     draw=lambda generator, n: (logits(generator, n, 5), uniform(generator, n, 5)),
-    start=Start(Text("ln 2; with a positive weight ln 2 (1 + (w - 1) mean(t))", "ln 2；有正标签权重时为 ln 2 (1 + (w - 1) mean(t))"), _bce_start),
+    start=Start(
+        Text(
+            "ln 2; with a positive weight ln 2 (1 + (w - 1) mean(t))",
+            "ln 2；有正标签权重时为 ln 2 (1 + (w - 1) mean(t))",
+        ),
+        _bce_start,
+    ),
     minimum=Minimum(
-        Text("0 for labels 0 and 1, the entropy of t otherwise", "标签为 0 和 1 时为 0，否则为 t 的熵"),
-        lambda input, target, **_: -(torch.xlogy(target, target) + torch.xlogy(1 - target, 1 - target)).mean(),
-        lambda input, target, **_: (torch.logit(target), target),
+        Text(
+            "0 for labels 0 and 1, the entropy of t otherwise (at weight 1)",
+            "标签为 0 和 1 时为 0，否则（权重为 1 时）为 t 的熵",
+        ),
+        lambda input, target, pos_weight=None, **_: _bce_least(target, 1.0 if pos_weight is None else pos_weight),
+        lambda input, target, pos_weight=None, **_: (
+            torch.logit(target) + torch.as_tensor(1.0 if pos_weight is None else pos_weight).log(),
+            target,
+        ),
     ),
     kernel=binary_cross_entropy_with_logits,
     hazards=(
-        Text("Give logits: after a sigmoid the loss starts near 0.97 - 0.5 t instead of ln 2 and learns slowly.",
-             "输入应为 logits：先做 sigmoid 会使损失从约 0.97 - 0.5 t 而非 ln 2 开始，且学习缓慢。"),
+        Text(
+            "Give logits: after a sigmoid the loss starts near 0.97 - 0.5 t instead of ln 2 and learns slowly.",
+            "输入应为 logits：先做 sigmoid 会使损失从约 0.97 - 0.5 t 而非 ln 2 开始，且学习缓慢。",
+        ),
         Text("Targets of 0 to 255 are taken without a word.", "0 到 255 的目标也会被无声接受。"),
+        Text(
+            "An infinite logit is NaN, as in torch, even where the label agrees: leave it out with the mask.",
+            "无穷大的 logit 即使与标签一致也得到 NaN（与 torch 相同）：应以 mask 略去。",
+        ),
     ),
     avoid=Text("Exactly one of the classes is true: cross_entropy.", "恰好只有一个类别成立时：用 cross_entropy。"),
     equivalents=(
@@ -273,6 +374,6 @@ tensor(0.6511)
             Curve("t = 0.7", at=lambda x: (x, torch.full_like(x, 0.7))),
         ),
     ),
-)  # fmt: skip
+)
 
 SPECS = (CROSS_ENTROPY, SOFT_TARGET, BINARY_CROSS_ENTROPY)

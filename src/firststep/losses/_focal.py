@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ._cross_entropy import cross_entropy
 from ._draw import classes, flags, logits
 from ._invariances import SHIFT
-from ._numerics import log1mexp, log_softmax, one_hot, pick
+from ._numerics import log1mexp, one_hot
 from ._spec import Argument, Curve, Equivalent, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
 _PAPER = Paper("Lin et al. 2017", "Focal Loss for Dense Object Detection", "arXiv:1708.02002", "eq. 4, 5")
@@ -22,8 +23,12 @@ _GAMMA = Option(
 
 
 def softmax_focal_loss(input: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
-    """``(1 - p) ** gamma`` as ``exp(gamma log(1 - p))``: finite gradients for every gamma, however sure the model is."""
-    log_p = pick(log_softmax(input), target)
+    """``(1 - p) ** gamma`` as ``exp(gamma log(1 - p))``: finite gradients for every gamma, however sure the model."""
+    return focal(-cross_entropy(input, target), gamma)
+
+
+def focal(log_p: Tensor, gamma: float) -> Tensor:
+    """``-(1 - p) ** gamma log p``, from log p."""
     if gamma == 0:
         return -log_p
     # The largest log p below 0 stands for certainty: log(1 - p) there is finite, and its gradient is cut off.
@@ -110,12 +115,15 @@ tensor(0.4152)
 
 
 def sigmoid_focal_loss(input: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: float | None = None) -> Tensor:
-    """Powers of p and 1 - p as exponentials of log-sigmoids: no NaN gradient at any gamma."""
-    log_p, log_q = F.logsigmoid(input), F.logsigmoid(-input)
-    positive, negative = target * log_p, (1 - target) * log_q
+    """With s = (2t - 1) z, ``log(1 - p_t) = log p_t - s``: one log-sigmoid serves both, exact wherever it matters.
+
+    The power is an exponential of it, so that no gradient is NaN at any gamma.
+    """
+    target = target.to(input.dtype)
+    loss = F.binary_cross_entropy_with_logits(input, target, reduction="none")
     if gamma != 0:
-        positive, negative = positive * torch.exp(gamma * log_q), negative * torch.exp(gamma * log_p)
-    return -(positive + negative) if alpha is None else -(alpha * positive + (1 - alpha) * negative)
+        loss = loss * torch.exp((loss + input * (2 * target - 1)) * -gamma)
+    return loss if alpha is None else loss * ((1 - alpha) + (2 * alpha - 1) * target)
 
 
 def _sigmoid_start(
@@ -135,13 +143,22 @@ SIGMOID_FOCAL = LossSpec(
         "Independent labels of which very few are positive, as the anchors of a detector.",
         "相互独立、正例极少的标签，例如检测器的锚框。",
     ),
-    formula=r"-\alpha \, t \, (1 - p)^{\gamma} \log p - (1 - \alpha)(1 - t) \, p^{\gamma} \log(1 - p), \quad p = \sigma(z)",
+    formula=r"-\alpha_t (1 - p_t)^{\gamma} \log p_t, \quad p_t = t \sigma(z) + (1 - t) \sigma(-z), "
+    r"\quad \alpha_t = \alpha t + (1 - \alpha)(1 - t)",
     papers=(_PAPER,),
-    arguments=(Argument("input", "logits", "*"), Argument("target", "probabilities", "*", "t, 0 or 1", "t，0 或 1")),
+    arguments=(Argument("input", "logits", "*"), Argument("target", "flags", "*", "t, 0 or 1", "t，0 或 1")),
     unit="element",
     options=(
         _GAMMA,
-        Option("alpha", Text("weight of positive labels, 1 - alpha that of negative ones; None for 1 and 1", "正标签的权重，负标签为 1 - alpha；None 表示都为 1"), low=0.0, high=1.0),
+        Option(
+            "alpha",
+            Text(
+                "weight of positive labels, 1 - alpha that of negative ones; None for 1 and 1",
+                "正标签的权重，负标签为 1 - alpha；None 表示都为 1",
+            ),
+            low=0.0,
+            high=1.0,
+        ),
     ),
     code="""
 >>> input = torch.tensor([-4.0, -5.0, 0.5])
@@ -170,19 +187,24 @@ tensor(0.0169)
     ),
     hazards=(
         Text(
-            "Detectors divide by the number of positives, not of anchors: give denominator=target.sum(), or that of all ranks.",
+            "Detectors divide by the number of positives, not of anchors: give denominator=target.sum(), or that of "
+            "all ranks.",
             "检测器除以正例数而非锚框数：传入 denominator=target.sum()，或所有进程之和。",
         ),
         Text(
-            "A target between 0 and 1 gives the expectation over labels, not the quality focal loss.",
-            "0 与 1 之间的目标给出对标签的期望，而不是 quality focal loss。",
+            "Labels are 0 or 1. One in between is taken without a word, but the loss is not least where p equals it: "
+            "quality_focal_loss is.",
+            "标签为 0 或 1。介于其间的值不会报错，但损失并非在 p 等于它时最小；quality_focal_loss 才是。",
         ),
     ),
     avoid=Text("Positives and negatives are about as many: binary cross-entropy.", "正负例数量相近时：用二元交叉熵。"),
     equivalents=(
         Equivalent(
             "torchvision.ops.sigmoid_focal_loss",
-            Text("alpha=0.25 and reduction 'none' by default; NaN gradient for gamma < 1 once p rounds to 1", "默认 alpha=0.25、reduction 为 'none'；gamma < 1 且 p 舍入为 1 时梯度为 NaN"),
+            Text(
+                "alpha=0.25 and reduction 'none' by default; NaN gradient for gamma < 1 once p rounds to 1",
+                "默认 alpha=0.25、reduction 为 'none'；gamma < 1 且 p 舍入为 1 时梯度为 NaN",
+            ),
         ),
         Equivalent("optax.sigmoid_focal_loss", Text("not reduced", "不做归约")),
     ),
@@ -193,6 +215,6 @@ tensor(0.0169)
         lambda x: (x, torch.ones_like(x)),
         tuple(Curve(f"γ = {gamma:g}", {"gamma": gamma}) for gamma in (0.0, 0.5, 2.0, 5.0)),
     ),
-)  # fmt: skip
+)
 
 SPECS = (SOFTMAX_FOCAL, SIGMOID_FOCAL)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 
+_GREEK = (
+    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho varsigma sigma tau "
+    "upsilon varphi chi psi omega"
+)
 _SYMBOLS = {
-    **{name: chr(0x3B1 + i) for i, name in enumerate(
-        ["alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "omicron", "pi", "rho", "varsigma", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega"]
-    )},
+    **{name: chr(0x3B1 + i) for i, name in enumerate(_GREEK.split())},
     "epsilon": "ε", "phi": "φ", "ell": "ℓ", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Sigma": "Σ",
     "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "Pi": "Π",
     "sum": "Σ", "prod": "Π", "int": "∫", "infty": "∞", "partial": "∂", "nabla": "∇", "top": "ᵀ",
@@ -44,6 +46,9 @@ _UP = dict(zip("0123456789+-=()nijTkmx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼�
     "′": "′",
 }
 _DOWN = dict(zip("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", strict=True))
+_OPENING = ("\\lVert", "\\lvert", "\\langle", "\\lfloor", "\\lceil")
+_CLOSING = ("\\rVert", "\\rvert", "\\rangle", "\\rfloor", "\\rceil")
+_COLUMN = "\0"
 _TOKEN = re.compile(r"\\begin\{\w+\}|\\end\{\w+\}|\\\\|\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 
 
@@ -58,8 +63,7 @@ def plain(latex: str) -> str:
     >>> plain(r"\frac{1}{N} \sum_{i} \frac{x_i - \mu}{\sigma}")
     '1/N Σ_i (x_i - μ)/σ'
     """
-    tokens = [token for token in _TOKEN.findall(latex)]
-    lines = _Reader(tokens).read().split("\n")
+    lines = _Reader(_TOKEN.findall(latex)).read().split("\n")
     return "\n".join(
         re.sub(r"(?<=\S) {2,}", " ", re.sub(r" +([,)\]])", r"\1", line)).rstrip() for line in lines
     ).strip()
@@ -87,7 +91,9 @@ class _Reader:
             else:
                 piece = self._one(token)
                 glue = " " if text and piece[:1].isalpha() and text[-1].isalnum() and token[:1] == "\\" else ""
-                text += glue + piece
+                text = (text.rstrip() if token in _CLOSING else text) + glue + piece
+            if token in _OPENING:
+                self._skip_spaces()
         if end:
             raise ValueError(f"the formula ends before {end!r}")
         return text
@@ -96,10 +102,13 @@ class _Reader:
         self._at += 1
         return self._tokens[self._at - 1]
 
+    def _skip_spaces(self) -> None:
+        while self._at < len(self._tokens) and self._tokens[self._at].isspace():
+            self._at += 1
+
     def _argument(self) -> str:
         """A group in braces, or the next token."""
-        while self._tokens[self._at].isspace():
-            self._at += 1
+        self._skip_spaces()
         token = self._next()
         return self.read("}") if token == "{" else self._one(token)
 
@@ -108,12 +117,11 @@ class _Reader:
             return self.read("}")
         if token.isspace() or token == "~":
             return " "
-        if token == "&":
-            return "  "
         if token == "\\\\":
             return "\n"
         if token.startswith("\\begin"):
-            return "\n" + self.read("\\end" + token[6:]).strip() + "\n"
+            inside = self.read("\\end" + token[6:]).strip()
+            return "\n" + inside.replace("&", _COLUMN if "cases" in token else " ") + "\n"
         if not token.startswith("\\"):
             return token
         return self._command(token[1:])

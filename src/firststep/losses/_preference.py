@@ -1,7 +1,583 @@
-"""To be written."""
+"""Losses of preferences, measured against a reference model."""
 
 from __future__ import annotations
 
-from ._spec import LossSpec
+import math
 
-SPECS: tuple[LossSpec, ...] = ()
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from ._draw import flags, logits, uniform
+from ._invariances import MOVE
+from ._spec import Argument, Curve, Equivalent, Invariance, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
+
+_PAIR = (
+    Argument(
+        "policy_chosen",
+        "log-probabilities",
+        "N",
+        "the model's log-probability of the chosen answer, summed over its tokens",
+        "模型对被选中回答的对数概率，对其词元求和",
+    ),
+    Argument(
+        "policy_rejected", "log-probabilities", "N", "the same of the rejected answer", "被拒绝回答的对数概率，同上"
+    ),
+    Argument(
+        "reference_chosen",
+        "log-probabilities",
+        "N",
+        "the reference model's, of the chosen answer",
+        "参考模型对被选中回答的对数概率",
+    ),
+    Argument(
+        "reference_rejected",
+        "log-probabilities",
+        "N",
+        "the reference model's, of the rejected answer",
+        "参考模型对被拒绝回答的对数概率",
+    ),
+)
+_BETA = Option(
+    "beta",
+    Text(
+        "how strongly the policy is held to the reference; larger moves less",
+        "策略受参考模型约束的强度；越大则偏离越少",
+    ),
+    low=0.0,
+    low_open=True,
+)
+_H = r"h = \log \frac{\pi(y_w)}{\pi_0(y_w)} - \log \frac{\pi(y_l)}{\pi_0(y_l)}"
+_IN_FLOAT32 = Text(
+    "Sum the log-probabilities in float32, over the answer's tokens alone: sequence_log_prob does. "
+    "A sum of -500 in bfloat16 is known to within 2, more than the differences that matter.",
+    "对数概率须以 float32 求和，且只对回答的词元求和：可用 sequence_log_prob。"
+    "bfloat16 下约 -500 的和误差可达 2，比所关心的差还大。",
+)
+
+
+def _move(generator: Generator, chosen: Tensor, rejected: Tensor, *reference: Tensor) -> tuple[Tensor, ...]:
+    first, second = logits(generator, len(chosen)), logits(generator, len(chosen))
+    return chosen + first, rejected + second, reference[0] + first, reference[1] + second
+
+
+_RATIOS = Invariance(
+    Text(
+        "the same number added to policy and reference of an answer",
+        "给同一回答的策略与参考对数概率加上同一个数",
+    ),
+    _move,
+)
+
+
+def _draw(generator: Generator, n: int) -> tuple[Tensor, ...]:
+    chosen, rejected = (-uniform(generator, n, low=5.0, high=40.0) for _ in range(2))
+    return chosen + 3 * logits(generator, n), rejected + 3 * logits(generator, n), chosen, rejected
+
+
+def _untrained(
+    policy_chosen: Tensor, policy_rejected: Tensor, reference_chosen: Tensor, reference_rejected: Tensor, **_: object
+) -> tuple[Tensor, ...]:
+    """The policy is the reference."""
+    return reference_chosen, reference_rejected, reference_chosen, reference_rejected
+
+
+def _apart(x: Tensor) -> tuple[Tensor, ...]:
+    """One pair whose log-ratios differ by x."""
+    zero = torch.zeros(1)
+    return x.reshape(1), zero, zero, zero
+
+
+def log_ratio_difference(
+    policy_chosen: Tensor, policy_rejected: Tensor, reference_chosen: Tensor, reference_rejected: Tensor
+) -> Tensor:
+    """h: each answer's ratio first, as numbers that lie close together lose nothing when they are subtracted."""
+    return (policy_chosen - reference_chosen) - (policy_rejected - reference_rejected)
+
+
+def logistic(score: Tensor, smoothing: float = 0.0) -> Tensor:
+    """``-(1 - s) log sigmoid(x) - s log sigmoid(-x)``, which is ``-log sigmoid(x) + s x``."""
+    value = -F.logsigmoid(score)
+    return value if smoothing == 0 else value + smoothing * score
+
+
+def dpo_loss(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Through log-sigmoid: finite at any log-ratio."""
+    h = log_ratio_difference(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
+    return logistic(beta * h, label_smoothing)
+
+
+def _entropy(s: float) -> float:
+    return 0.0 if s == 0 else -s * math.log(s) - (1 - s) * math.log1p(-s)
+
+
+def _dpo_best(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+    **_: object,
+) -> tuple[Tensor, ...]:
+    best = 50.0 if label_smoothing == 0 else math.log((1 - label_smoothing) / label_smoothing)
+    return reference_chosen + best / beta, reference_rejected, reference_chosen, reference_rejected
+
+
+DPO = LossSpec(
+    name="dpo_loss",
+    module="DPOLoss",
+    title=Text("Direct preference optimization", "直接偏好优化"),
+    aliases=("dpo", "cdpo", "conservative dpo", "direct preference optimization", "直接偏好优化损失", "人类偏好对齐"),
+    family="preference",
+    purpose=Text(
+        "Train a language model on pairs of a chosen and a rejected answer, without a reward model. "
+        "With label smoothing it is the conservative cDPO.",
+        "用“选中与拒绝”的回答对训练语言模型，无需奖励模型。加上标签平滑即为保守的 cDPO。",
+    ),
+    formula=rf"-(1 - \epsilon) \log \sigma(\beta h) - \epsilon \log \sigma(-\beta h), \quad {_H}",
+    papers=(
+        Paper(
+            "Rafailov et al. 2023",
+            "Direct Preference Optimization: Your Language Model is Secretly a Reward Model",
+            "arXiv:2305.18290",
+            "eq. 7",
+        ),
+        Paper(
+            "Mitchell 2023",
+            "A note on DPO with noisy preferences & relationship to IPO",
+            "https://ericmitchell.ai/cdpo.pdf",
+            "eq. 3",
+        ),
+    ),
+    arguments=_PAIR,
+    unit="pair",
+    options=(
+        _BETA,
+        Option(
+            "label_smoothing",
+            Text("epsilon, the share of pairs believed to be the wrong way round", "ε，认为标反了的样本对所占比例"),
+            low=0.0,
+            high=0.5,
+        ),
+    ),
+    code="""
+>>> policy_chosen, policy_rejected = torch.tensor([-20.0, -31.0]), torch.tensor([-25.0, -30.0])
+>>> reference_chosen, reference_rejected = torch.tensor([-22.0, -31.0]), torch.tensor([-24.0, -30.0])
+>>> loss = losses.DPOLoss(beta=0.1, reduction="none")
+>>> loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected)  # the second pair is as at the start
+tensor([0.5544, 0.6931])
+""",
+    draw=_draw,
+    start=Start(Text("ln 2", "ln 2"), lambda *_, **__: math.log(2), _untrained),
+    minimum=Minimum(
+        Text("0; with smoothing the entropy of epsilon", "0；有平滑时为 ε 的熵"),
+        lambda *_, label_smoothing=0.0, **__: _entropy(label_smoothing),
+        _dpo_best,
+    ),
+    kernel=dpo_loss,
+    invariances=(_RATIOS,),
+    limits=(
+        Limit(
+            Text(
+                "with beta=1 it is logistic regression on the difference of the log-ratios",
+                "beta=1 时即为对数比之差上的逻辑回归",
+            ),
+            {"beta": 1.0},
+            lambda a, b, c, d: F.binary_cross_entropy_with_logits(a - c - b + d, torch.ones_like(a), reduction="none"),
+        ),
+    ),
+    hazards=(
+        _IN_FLOAT32,
+        Text(
+            "The loss falls also where the probability of the chosen answer falls, as long as the rejected one falls "
+            "faster: watch both log-probabilities.",
+            "只要被拒绝回答的概率降得更快，即使被选中回答的概率下降，损失也会降低：两者的对数概率都要监控。",
+        ),
+        Text(
+            "A first value other than ln 2 says that policy and reference differ: dropout, another dtype, another mask.",
+            "首步数值若不是 ln 2，说明策略与参考不一致：dropout、数据类型或掩码不同。",
+        ),
+    ),
+    avoid=Text(
+        "Answers are judged one by one, not in pairs (kto_loss), or there is no room for a reference model "
+        "(simpo_loss, orpo_loss).",
+        "回答是逐条评判而非成对时（用 kto_loss），或放不下参考模型时（用 simpo_loss、orpo_loss）。",
+    ),
+    equivalents=(
+        Equivalent("trl.DPOTrainer", Text("inside the trainer, loss_type='sigmoid'", "在训练器内部，loss_type='sigmoid'")),
+        Equivalent(
+            "torchtune.rlhf.loss.DPOLoss",
+            Text("not reduced; returns the rewards too", "不做归约；同时返回奖励"),
+        ),
+    ),
+    plot=Plot(
+        Text("difference of the log-ratios h", "对数比之差 h"),
+        -60.0,
+        60.0,
+        _apart,
+        (
+            Curve("β = 0.1"),
+            Curve("β = 0.3", {"beta": 0.3}),
+            Curve("β = 0.1, ε = 0.2", {"label_smoothing": 0.2}),
+        ),
+    ),
+)
+
+
+def robust_dpo_loss(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+    label_smoothing: float = 0.1,
+) -> Tensor:
+    """DPO with the smoothing ``-e / (1 - 2e)``: what undoes the smoothing that wrong pairs amount to."""
+    undone = -label_smoothing / (1 - 2 * label_smoothing)
+    return dpo_loss(
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta=beta, label_smoothing=undone
+    )
+
+
+ROBUST_DPO = LossSpec(
+    name="robust_dpo_loss",
+    module="RobustDPOLoss",
+    title=Text("Robust DPO", "稳健 DPO"),
+    aliases=("rdpo", "robust dpo", "provably robust dpo", "noisy preferences", "稳健直接偏好优化", "噪声偏好"),
+    family="preference",
+    purpose=Text(
+        "DPO where a known share of the pairs is the wrong way round: its mean is that of DPO on the right ones.",
+        "已知有一定比例的样本对标反时的 DPO：其均值等于在正确样本对上的 DPO。",
+    ),
+    formula=(
+        rf"\frac{{-(1 - \epsilon) \log \sigma(\beta h) + \epsilon \log \sigma(-\beta h)}}{{1 - 2 \epsilon}}, \quad {_H}"
+    ),
+    papers=(
+        Paper(
+            "Chowdhury, Kini, Natarajan 2024",
+            "Provably Robust DPO: Aligning Language Models with Noisy Feedback",
+            "arXiv:2403.00409",
+        ),
+    ),
+    arguments=_PAIR,
+    unit="pair",
+    options=(
+        _BETA,
+        Option(
+            "label_smoothing",
+            Text("epsilon, the share of pairs that are the wrong way round", "ε，标反的样本对所占比例"),
+            low=0.0,
+            high=0.5,
+            high_open=True,
+        ),
+    ),
+    code="""
+>>> policy_chosen, policy_rejected = torch.tensor([-20.0, -31.0]), torch.tensor([-25.0, -30.0])
+>>> reference_chosen, reference_rejected = torch.tensor([-22.0, -31.0]), torch.tensor([-24.0, -30.0])
+>>> loss = losses.RobustDPOLoss(beta=0.1, label_smoothing=0.1, reduction="none")
+>>> loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
+tensor([0.5169, 0.6931])
+""",
+    draw=_draw,
+    start=Start(Text("ln 2", "ln 2"), lambda *_, **__: math.log(2), _untrained),
+    kernel=robust_dpo_loss,
+    invariances=(_RATIOS,),
+    limits=(
+        Limit(
+            Text("label_smoothing=0 is dpo_loss", "label_smoothing=0 即 dpo_loss"),
+            {"label_smoothing": 0.0},
+            lambda a, b, c, d: F.softplus(-0.1 * (a - b - c + d)),
+        ),
+    ),
+    hazards=(
+        Text(
+            "It has no least value: beyond the right margin it falls without end. Stop early, or use dpo_loss.",
+            "它没有最小值：间隔足够大后会无限下降。应早停，或改用 dpo_loss。",
+        ),
+        Text(
+            "label_smoothing has the opposite effect to that of dpo_loss: there a pair counts less, here more.",
+            "label_smoothing 的作用与 dpo_loss 相反：那里削弱每个样本对，这里则增强。",
+        ),
+        _IN_FLOAT32,
+    ),
+    avoid=Text(
+        "The share of wrong pairs is not known: dpo_loss with label_smoothing is bounded below.",
+        "不知道标反的比例时：带 label_smoothing 的 dpo_loss 有下界。",
+    ),
+    equivalents=(
+        Equivalent("trl.DPOTrainer", Text("inside the trainer, loss_type='robust'", "在训练器内部，loss_type='robust'")),
+    ),
+    plot=Plot(
+        Text("difference of the log-ratios h", "对数比之差 h"),
+        -60.0,
+        60.0,
+        _apart,
+        tuple(Curve(f"ε = {e:g}", {"label_smoothing": e}) for e in (0.0, 0.1, 0.3)),
+    ),
+)
+
+
+def ipo_loss(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+) -> Tensor:
+    """The paper's tau is named beta, as everywhere."""
+    h = log_ratio_difference(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
+    return (h - 1 / (2 * beta)) ** 2
+
+
+def _ipo_best(a: Tensor, b: Tensor, c: Tensor, d: Tensor, beta: float = 0.1, **_: object) -> tuple[Tensor, ...]:
+    return c + (b - d) + 1 / (2 * beta), b, c, d
+
+
+IPO = LossSpec(
+    name="ipo_loss",
+    module="IPOLoss",
+    title=Text("Identity preference optimization", "恒等偏好优化"),
+    aliases=("ipo", "identity preference optimization", "psi-po", "恒等偏好优化损失"),
+    family="preference",
+    purpose=Text(
+        "Pairs of answers, with a margin to reach and not to pass: it does not drive the ratio to infinity where "
+        "every pair agrees.",
+        "成对的回答，间隔有固定目标而不越过：即使所有样本对都一致，也不会把比值推向无穷。",
+    ),
+    formula=rf"\left( h - \frac{{1}}{{2 \beta}} \right)^2, \quad {_H}",
+    papers=(
+        Paper(
+            "Azar et al. 2023",
+            "A General Theoretical Paradigm to Understand Learning from Human Preferences",
+            "arXiv:2310.12036",
+            "eq. 17",
+        ),
+    ),
+    arguments=_PAIR,
+    unit="pair",
+    options=(_BETA,),
+    code="""
+>>> policy_chosen, policy_rejected = torch.tensor([-20.0, -31.0]), torch.tensor([-25.0, -30.0])
+>>> reference_chosen, reference_rejected = torch.tensor([-22.0, -31.0]), torch.tensor([-24.0, -30.0])
+>>> loss = losses.IPOLoss(beta=0.1, reduction="none")
+>>> loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
+tensor([ 4., 25.])
+""",
+    draw=_draw,
+    start=Start(Text("1/(4 β²)", "1/(4 β²)"), lambda *_, beta=0.1, **__: 1 / (4 * beta**2), _untrained),
+    minimum=Minimum(Text("0, at h = 1/(2 β)", "0，在 h = 1/(2 β) 处"), lambda *_, **__: 0.0, _ipo_best),
+    kernel=ipo_loss,
+    invariances=(_RATIOS,),
+    hazards=(
+        Text(
+            "The paper sums the log-probabilities over an answer; TRL takes their mean. The two want a different beta: "
+            "give sums or means, and say which.",
+            "论文对回答的对数概率求和；TRL 取平均。两者所需的 beta 不同：传入和或均值均可，但须说明是哪一种。",
+        ),
+        Text(
+            "The first value is 1/(4 beta²): 25 for beta = 0.1, and a gradient of -1/beta. Lower the learning rate with beta.",
+            "首步数值为 1/(4 beta²)：beta = 0.1 时为 25，梯度为 -1/beta。减小 beta 时应同时降低学习率。",
+        ),
+    ),
+    avoid=Text(
+        "Answers differ much in length and log-probabilities are summed: one margin then asks little of the long ones "
+        "(dpo_loss).",
+        "回答长短悬殊且对数概率为求和时：同一间隔对长回答要求过低（用 dpo_loss）。",
+    ),
+    equivalents=(
+        Equivalent(
+            "trl.DPOTrainer",
+            Text("inside the trainer, loss_type='ipo', of length-averaged log-probabilities", "在训练器内部，loss_type='ipo'，使用按长度平均的对数概率"),
+        ),
+        Equivalent("torchtune.rlhf.loss.IPOLoss"),
+    )[:1],
+    plot=Plot(
+        Text("difference of the log-ratios h", "对数比之差 h"),
+        -5.0,
+        15.0,
+        _apart,
+        tuple(Curve(f"β = {beta:g}", {"beta": beta}) for beta in (0.1, 0.2, 0.5)),
+    ),
+)
+
+
+def kto_loss(
+    policy: Tensor,
+    reference: Tensor,
+    desirable: Tensor,
+    kl: Tensor,
+    *,
+    beta: float = 0.1,
+    desirable_weight: float = 1.0,
+    undesirable_weight: float = 1.0,
+) -> Tensor:
+    """``1 - sigmoid(x)`` as ``sigmoid(-x)``, which does not cancel."""
+    wanted = desirable != 0
+    score = beta * (policy - reference - kl)
+    value = torch.sigmoid(torch.where(wanted, -score, score))
+    if desirable_weight == undesirable_weight:
+        return value if desirable_weight == 1 else desirable_weight * value
+    return torch.where(wanted, desirable_weight * value, undesirable_weight * value)
+
+
+def kto_reference_point(policy: Tensor, reference: Tensor) -> Tensor:
+    """The ``kl`` of :func:`kto_loss`: how far the policy has gone from the reference, at least 0, without a gradient.
+
+    Args:
+        policy, reference: (N,) summed log-probabilities of answers beside prompts that they do not belong to, such as
+            each prompt with the next one's answer.
+
+    Returns:
+        (N,), the same number for each.
+
+    >>> import torch
+    >>> from firststep import losses
+    >>> losses.kto_reference_point(torch.tensor([-9.0, -12.0]), torch.tensor([-10.0, -14.0]))
+    tensor([1.5000, 1.5000])
+    """
+    ratio = (policy.detach().to(torch.promote_types(policy.dtype, torch.float32)) - reference.detach()).mean()
+    return ratio.clamp(min=0).expand_as(policy)
+
+
+def _kto_share(desirable: Tensor, desirable_weight: float = 1.0, undesirable_weight: float = 1.0) -> Tensor:
+    return torch.where(desirable != 0, desirable_weight, undesirable_weight).double().mean()
+
+
+def _draw_kto(generator: Generator, n: int) -> tuple[Tensor, ...]:
+    reference = -uniform(generator, n, low=5.0, high=40.0)
+    kl = uniform(generator, n, low=0.1, high=2.0)
+    return reference + 3 * logits(generator, n), reference, flags(generator, n), kl
+
+
+def _one_answer(flag: float, kl: float) -> object:
+    return lambda x: (x.reshape(1), torch.zeros(1), torch.full((1,), flag), torch.full((1,), kl))
+
+
+KTO = LossSpec(
+    name="kto_loss",
+    module="KTOLoss",
+    title=Text("Kahneman-Tversky optimization", "卡尼曼-特沃斯基优化"),
+    aliases=("kto", "kahneman tversky", "thumbs up", "unpaired preference", "点赞点踩", "非成对偏好"),
+    family="preference",
+    purpose=Text(
+        "Answers marked good or bad one by one, without pairs: thumbs up and down.",
+        "逐条标为好或坏、不成对的回答：点赞与点踩。",
+    ),
+    formula=(
+        r"\lambda_y \, \sigma(-s_y \, \beta (r - z)), \quad r = \log \frac{\pi(y)}{\pi_0(y)}, \quad "
+        r"s_y = \pm 1 \text{ for a good or a bad answer}"
+    ),
+    papers=(
+        Paper(
+            "Ethayarajh et al. 2024", "KTO: Model Alignment as Prospect Theoretic Optimization", "arXiv:2402.01306"
+        ),
+    ),
+    arguments=(
+        Argument(
+            "policy",
+            "log-probabilities",
+            "N",
+            "the model's log-probability of each answer, summed over its tokens",
+            "模型对每个回答的对数概率，对其词元求和",
+        ),
+        Argument("reference", "log-probabilities", "N", "the reference model's", "参考模型的对数概率"),
+        Argument("desirable", "flags", "N", "whether the answer is good", "回答是否为好"),
+        Argument(
+            "kl",
+            "values",
+            "N",
+            "z, the reference point: one number for the batch, as kto_reference_point gives it",
+            "z，参考点：整批同一个数，由 kto_reference_point 给出",
+        ),
+    ),
+    unit="sequence",
+    options=(
+        _BETA,
+        Option("desirable_weight", Text("lambda of good answers", "好回答的 λ"), low=0.0),
+        Option("undesirable_weight", Text("lambda of bad answers", "坏回答的 λ"), low=0.0),
+    ),
+    code="""
+>>> policy, reference = torch.tensor([-20.0, -28.0]), torch.tensor([-22.0, -30.0])
+>>> desirable = torch.tensor([True, False])
+>>> kl = losses.kto_reference_point(torch.tensor([-40.0, -51.0]), torch.tensor([-41.0, -52.0]))
+>>> losses.KTOLoss(beta=0.1, reduction="none")(policy, reference, desirable, kl)
+tensor([0.4750, 0.5250])
+""",
+    draw=_draw_kto,
+    start=Start(
+        Text("λ/2, the mean of the weights over 2", "λ/2，即权重均值的一半"),
+        lambda policy, reference, desirable, kl, desirable_weight=1.0, undesirable_weight=1.0, **_: (
+            _kto_share(desirable, desirable_weight, undesirable_weight) / 2
+        ),
+        lambda policy, reference, desirable, kl, **_: (reference, reference, desirable, torch.zeros_like(kl)),
+    ),
+    minimum=Minimum(
+        Text("0", "0"),
+        lambda *_, **__: 0.0,
+        lambda policy, reference, desirable, kl, beta=0.1, **_: (
+            reference + kl + (2 * desirable - 1) * 50 / beta,
+            reference,
+            desirable,
+            kl,
+        ),
+    ),
+    kernel=kto_loss,
+    invariances=(MOVE,),
+    hazards=(
+        Text(
+            "kl must carry no gradient, and comes from mismatched prompts and answers: the log-ratio of the batch's own "
+            "answers is no reference point. Zero is a common choice where that costs too much.",
+            "kl 不可带梯度，且须来自错配的提示与回答：批内回答自身的对数比不是参考点。开销过大时常取 0。",
+        ),
+        Text(
+            "The loss is bounded: an answer far on the wrong side has next to no gradient and is given up.",
+            "损失有界：严重判错的回答几乎没有梯度，等于被放弃。",
+        ),
+        Text(
+            "Where good and bad are not equally many, set the weights so that lambda times count is about the same for both.",
+            "好坏数量不均时，应设权重使两者的 λ 乘以数量大致相等。",
+        ),
+    ),
+    avoid=Text(
+        "There are pairs of answers to the same prompt: dpo_loss uses that they belong together.",
+        "同一提示有成对的回答时：dpo_loss 能利用其配对关系。",
+    ),
+    equivalents=(
+        Equivalent(
+            "trl.KTOTrainer",
+            Text("inside the trainer; estimates the reference point itself", "在训练器内部；自行估计参考点"),
+        ),
+    ),
+    plot=Plot(
+        Text("log-ratio r", "对数比 r"),
+        -60.0,
+        60.0,
+        lambda x: (x.reshape(1), torch.zeros(1), torch.ones(1), torch.zeros(1)),
+        (
+            Curve("good", {"beta": 0.1}),
+            Curve(
+                "bad",
+                {"beta": 0.1},
+                at=lambda x: (x.reshape(1), torch.zeros(1), torch.zeros(1), torch.zeros(1)),
+            ),
+            Curve(
+                "good, z = 10",
+                {"beta": 0.1},
+                at=lambda x: (x.reshape(1), torch.zeros(1), torch.ones(1), torch.full((1,), 10.0)),
+            ),
+        ),
+    ),
+)
+
+SPECS = (DPO, ROBUST_DPO, IPO, KTO)
