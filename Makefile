@@ -14,7 +14,7 @@ help:
 	@echo "make lint    formatting, lint rules, types"
 	@echo "make format  rewrite the files as ruff formats them"
 	@echo "make build   compile the native kernel again, and say whether it is right"
-	@echo "make bench   time and memory beside torch.nn.init; writes out/bench.json"
+	@echo "make bench   time and memory beside torch; writes out/bench.json and out/losses.json"
 	@echo "make docs    rewrite the generated parts of the docs and the READMEs"
 	@echo "make clean   remove the environment and every build output"
 
@@ -50,6 +50,7 @@ build: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py --json out/bench.json
+	$(BIN)/python benchmarks/losses.py --json out/losses.json
 
 docs: $(STAMP)
 	$(BIN)/python tools/make_docs.py

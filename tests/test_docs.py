@@ -12,8 +12,9 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LOSS_PAGES = sorted((ROOT / "docs").glob("*/losses/*.md"))
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*/*.md"))]
-LINKED = [*PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
+LINKED = [*PAGES, *LOSS_PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -49,6 +50,20 @@ def test_generated_parts_and_printed_outputs_are_up_to_date(make_docs: ModuleTyp
     assert page.read_text(encoding="utf-8") == make_docs.render(page), "run: make docs"
 
 
+def test_the_pages_and_pictures_of_the_losses_are_up_to_date(make_docs: ModuleType) -> None:
+    made = make_docs.loss_pages.files()
+
+    assert [short(file) for file in made if not file.exists() or file.read_text(encoding="utf-8") != made[file]] == []
+    assert make_docs.loss_pages.stale() == []
+
+
+def test_every_loss_is_reached_from_the_list_of_losses() -> None:
+    for language in ("en", "zh"):
+        page = ROOT / "docs" / language / "losses.md"
+        linked = {link for link in LINK.findall(prose(page)) if link.startswith("losses/")}
+        assert {f"losses/{one.name}" for one in (page.parent / "losses").glob("*.md")} == linked
+
+
 @pytest.mark.parametrize("page", LINKED, ids=short)
 def test_every_relative_link_resolves(page: Path) -> None:
     for link in LINK.findall(prose(page)):
@@ -61,7 +76,7 @@ def test_every_relative_link_resolves(page: Path) -> None:
 
 
 def test_both_languages_have_the_same_pages() -> None:
-    english, chinese = ({page.name for page in (ROOT / "docs" / language).iterdir()} for language in ("en", "zh"))
+    english, chinese = ({page.name for page in (ROOT / "docs" / language).rglob("*.md")} for language in ("en", "zh"))
     assert english == chinese
     assert "index.md" in english
 

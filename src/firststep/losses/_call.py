@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import LossError, did_you_mean
 from ._reduce import Denominator, Reduction, Total, fit, reduce
-from ._shapes import check
+from ._shapes import check, sizes
 from ._spec import LossSpec, Option
 
 _HALF = (torch.bfloat16, torch.float16)
@@ -61,10 +61,10 @@ def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, An
             mask = _both(spec.name, counts, mask)
         if asked.class_weight is not None:
             each = asked.class_weight[target]
-            weight = each if weight is None else each * fit(spec.name, "weight", weight, each)
+            weight = each if weight is None else each * fit(spec.name, "weight", weight, each.shape)
         tensors = [*tensors[:position], target, *tensors[position + 1 :]]
     if spec.masks_itself:
-        values, mask = spec.kernel(*tensors, mask=mask, **options), None
+        values, mask = spec.kernel(*tensors, mask=_whole(spec, tensors, mask), **options), None
     else:
         values = spec.kernel(*tensors, **options)
     if isinstance(values, tuple):
@@ -83,7 +83,15 @@ def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, An
 
 def _both(name: str, counts: Tensor, mask: Tensor | None) -> Tensor:
     """What counts by both: all that the kernel or ``ignore_index`` leaves, and all that the user's mask does."""
-    return counts if mask is None else counts & fit(name, "mask", mask, counts)
+    return counts if mask is None else counts & fit(name, "mask", mask, counts.shape)
+
+
+def _whole(spec: LossSpec, tensors: Sequence[Tensor], mask: Tensor | None) -> Tensor | None:
+    """The mask in the shape that the kernel takes."""
+    if mask is None:
+        return None
+    shape = sizes(spec.arguments, tensors, spec.mask_shape)
+    return fit(spec.name, "mask", mask, shape).expand(shape)
 
 
 def _fusible(spec: LossSpec, tensors: Sequence[Tensor], asked: Asked) -> bool:

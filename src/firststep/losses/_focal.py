@@ -11,7 +11,7 @@ from torch import Tensor
 from ._cross_entropy import cross_entropy
 from ._draw import classes, flags, logits
 from ._invariances import SHIFT
-from ._numerics import log1mexp, one_hot
+from ._numerics import one_hot
 from ._spec import Argument, Curve, Equivalent, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
 _PAPER = Paper("Lin et al. 2017", "Focal Loss for Dense Object Detection", "arXiv:1708.02002", "eq. 4, 5")
@@ -23,17 +23,15 @@ _GAMMA = Option(
 
 
 def softmax_focal_loss(input: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
-    """``(1 - p) ** gamma`` as ``exp(gamma log(1 - p))``: finite gradients for every gamma, however sure the model."""
-    return focal(-cross_entropy(input, target), gamma)
+    cost = cross_entropy(input, target)
+    return cost if gamma == 0 else cost * difficulty(-cost, gamma)
 
 
-def focal(log_p: Tensor, gamma: float) -> Tensor:
-    """``-(1 - p) ** gamma log p``, from log p."""
-    if gamma == 0:
-        return -log_p
-    # The largest log p below 0 stands for certainty: log(1 - p) there is finite, and its gradient is cut off.
-    log_q = log1mexp(log_p.clamp(max=-torch.finfo(log_p.dtype).tiny))
-    return -torch.exp(gamma * log_q) * log_p
+def difficulty(log_p: Tensor, gamma: float) -> Tensor:
+    """``(1 - p) ** gamma`` from log p, with finite gradients for every gamma, however sure the model is."""
+    if gamma < 2:  # the largest log p below 0 stands for certainty, and its gradient is cut off
+        log_p = log_p.clamp(max=-torch.finfo(log_p.dtype).tiny)
+    return torch.pow(-torch.expm1(log_p), gamma)
 
 
 SOFTMAX_FOCAL = LossSpec(

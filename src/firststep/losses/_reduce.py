@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -34,7 +35,7 @@ class Total(NamedTuple):
         return self + other if isinstance(other, Total) else self  # sum() begins with 0
 
     def mean(self, *, empty: float = 0.0) -> Tensor:
-        """The sum over the count; ``empty``, with a zero gradient, where the count is zero. No value is read on the host."""
+        """The sum over the count; ``empty``, with a zero gradient, where the count is zero. It reads no value."""
         nothing = self.count == 0
         mean = self.sum / torch.where(nothing, 1, self.count)
         return mean if empty == 0 else torch.where(nothing, self.sum * 0 + empty, mean)
@@ -100,9 +101,9 @@ def reduce(
         return values.mean()
     shape = values.shape
     if mask is not None:
-        mask = fit(name, "mask", mask, values)
+        mask = fit(name, "mask", mask, shape)
     if weight is not None:
-        weight = fit(name, "weight", weight, values)
+        weight = fit(name, "weight", weight, shape)
         values = values * weight
     if mask is not None:
         values = torch.where(mask, values, 0.0)
@@ -115,17 +116,17 @@ def reduce(
     return Total(total, count) if reduction == "total" else Total(total, count).mean(empty=empty)
 
 
-def fit(name: str, what: str, given: Tensor, values: Tensor) -> Tensor:
-    """A weight or a mask, with axes of size 1 added at its end until it has as many as the values."""
+def fit(name: str, what: str, given: Tensor, shape: Sequence[int]) -> Tensor:
+    """A weight or a mask, with axes of size 1 added at its end until it has as many as the values' shape."""
     if what == "mask" and given.dtype != torch.bool:
         kind = str(given.dtype).removeprefix("torch.")
         raise LossError(f"{name}: mask is {kind}, expected bool, True where a value counts. Type mask.bool()")
-    if given.shape != values.shape[: given.ndim] or given.ndim == 0 < values.ndim:
+    if tuple(given.shape) != tuple(shape[: given.ndim]) or given.ndim == 0 < len(shape):
         raise LossError(
-            f"{name}: {what} has shape {tuple(given.shape)} for values of shape {tuple(values.shape)}: expected that "
+            f"{name}: {what} has shape {tuple(given.shape)} for values of shape {tuple(shape)}: expected that "
             "shape or its first axes"
         )
-    return given.reshape(given.shape + (1,) * (values.ndim - given.ndim))
+    return given.reshape(given.shape + (1,) * (len(shape) - given.ndim))
 
 
 def _count(

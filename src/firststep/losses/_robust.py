@@ -158,11 +158,20 @@ tensor([0.0308, 0.6753, 1.0000])
     equivalents=(
         Equivalent(
             "robust_loss_pytorch.general.lossfun",
-            Text("takes the error, not reduced, and reads alpha's holes with an epsilon", "接受误差，不做归约，alpha 的奇点用 epsilon 近似"),
+            Text("takes the error x - y; not reduced", "接受误差 x - y；不做归约"),
         ),
-        Equivalent("kornia.losses.welsch_loss", Text("alpha=-inf, scale=1", "即 alpha=-inf、scale=1")),
-        Equivalent("kornia.losses.cauchy_loss", Text("alpha=0, scale=1", "即 alpha=0、scale=1")),
-        Equivalent("kornia.losses.geman_mcclure_loss", Text("alpha=-2, scale=1", "即 alpha=-2、scale=1")),
+        Equivalent(
+            "kornia.losses.welsch_loss",
+            Text("alpha=-inf, scale=1; reduction 'none' by default", "即 alpha=-inf、scale=1；reduction 默认为 'none'"),
+        ),
+        Equivalent(
+            "kornia.losses.cauchy_loss",
+            Text("alpha=0, scale=1; reduction 'none' by default", "即 alpha=0、scale=1；reduction 默认为 'none'"),
+        ),
+        Equivalent(
+            "kornia.losses.geman_mcclure_loss",
+            Text("alpha=-2, scale=1; reduction 'none' by default", "即 alpha=-2、scale=1；reduction 默认为 'none'"),
+        ),
     ),
     plot=Plot(
         Text("error (x - y)/c", "误差 (x - y)/c"),
