@@ -11,14 +11,24 @@ from . import functional as functional
 from ._build import Loss as Loss
 from ._build import module as _module
 from ._catalog import Catalog as Catalog
+from ._combine import Combined as Combined
+from ._combine import UncertaintyWeighting as UncertaintyWeighting
+from ._combine import WeightedSum as WeightedSum
+from ._crf import crf_decode as crf_decode
 from ._curves import curves as curves
+from ._distribution import DistributionNLLLoss as DistributionNLLLoss
 from ._facts import LANGUAGES as LANGUAGES
 from ._facts import Language as Language
 from ._facts import say as say
 from ._families import FAMILIES as FAMILIES
 from ._families import POINTERS as _POINTERS
 from ._families import SPECS as _SPECS
+from ._gather import gather_with_gradient as gather_with_gradient
+from ._grpo import group_advantage as group_advantage
+from ._kto import kto_reference_point as kto_reference_point
+from ._language import sequence_log_prob as sequence_log_prob
 from ._markdown import page as page
+from ._mixup import mixup_loss as mixup_loss
 from ._reduce import Total as Total
 from ._reduce import reduce as reduce
 from ._shapes import sizes as sizes
@@ -35,13 +45,23 @@ _MODULES: dict[str, Any] = {_spec.module: _module(_spec) for _spec in _SPECS}
 __all__ = [
     "FAMILIES",
     "Catalog",
+    "Combined",
+    "DistributionNLLLoss",
     "Loss",
     "LossSpec",
     "Total",
+    "UncertaintyWeighting",
+    "WeightedSum",
     "catalog",
+    "crf_decode",
     "curves",
     "functional",
+    "gather_with_gradient",
+    "group_advantage",
+    "kto_reference_point",
+    "mixup_loss",
     "reduce",
+    "sequence_log_prob",
     "sizes",
     *_MODULES,
 ]

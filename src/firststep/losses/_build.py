@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ._call import Asked, check_options, evaluate, shared
 from ._docstring import docstring
+from ._reduce import Total
 from ._spec import LossSpec
 
 _ANNOTATIONS = {
@@ -42,6 +43,7 @@ def function(spec: LossSpec) -> Callable[..., Any]:
     call.__module__ = "firststep.losses.functional"
     call.__doc__ = docstring(spec)
     call.__dict__["__signature__"] = function_signature(spec)
+    call.__dict__["spec"] = spec
     return call
 
 
@@ -96,6 +98,13 @@ class Loss(nn.Module):
 
     def forward(self, *tensors: Tensor, **given: Any) -> Any:
         """The loss of a batch; ``weight``, ``mask`` and ``denominator`` as in the function."""
+        return self._evaluate(tensors, given, {})
+
+    def total(self, *tensors: Tensor, **given: Any) -> Total:
+        """The sum and the count of a batch, whatever the module's reduction: they add over batches."""
+        return self._evaluate(tensors, given, {"reduction": "total"})
+
+    def _evaluate(self, tensors: tuple[Tensor, ...], given: dict[str, Any], over: dict[str, Any]) -> Any:
         spec = self.spec
         learned = {one.name: getattr(self, one.name) for one in spec.learned}
         names = tuple(argument.name for argument in spec.arguments if argument.name not in learned)
@@ -108,8 +117,11 @@ class Loss(nn.Module):
         if unknown:
             raise TypeError(f"{spec.module} takes {unknown[0]!r} in its constructor, if at all, not with a batch")
         options = self._options | {name: getattr(self, name) for name in self._tensors}
-        asked = self._asked | {name: getattr(self, name) for name in self._asked_tensors} | given
-        return evaluate(spec, tensors, options, Asked(**asked))
+        return evaluate(spec, tensors, options, Asked(**(self.asked() | given | over)))
+
+    def asked(self) -> dict[str, Any]:
+        """What all losses take, as far as the constructor was given it."""
+        return self._asked | {name: getattr(self, name) for name in self._asked_tensors}
 
     def extra_repr(self) -> str:
         """The options that were given."""

@@ -47,6 +47,8 @@ def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, An
     check(spec.name, spec.arguments, tensors)
     tensors = [one.float() if one.dtype in _HALF else one for one in tensors]
     total = _fused(spec, tensors, options, asked) if _fusible(spec, tensors, asked) else None
+    if isinstance(total, Tensor):
+        return total
     if total is not None:
         if asked.reduction == "sum":
             return total.sum
@@ -103,15 +105,23 @@ def _fusible(spec: LossSpec, tensors: Sequence[Tensor], asked: Asked) -> bool:
         and asked.mask is None
         and asked.class_weight is None
         and asked.denominator in ("weight", "valid")
-        and asked.ignore_index is not None
-        and spec.class_target is not None
-        and not tensors[spec.class_target].dtype.is_floating_point
+        and (
+            spec.class_target is None
+            or (asked.ignore_index is not None and not tensors[spec.class_target].dtype.is_floating_point)
+        )
     )
 
 
-def _fused(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Total | None:
+def _fused(
+    spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked
+) -> Total | Tensor | None:
     assert spec.fused is not None
-    assert spec.class_target is not None
+    if spec.class_target is None:
+        count = tensors[0].numel()
+        if asked.reduction == "mean" and count:
+            return spec.fused(*tensors, reduction="mean", **options)
+        value = spec.fused(*tensors, reduction="sum", **options)
+        return None if value is None else Total(value, value.new_full((), float(count)))
     target = tensors[spec.class_target].long()
     tensors = [target if i == spec.class_target else one for i, one in enumerate(tensors)]
     value = spec.fused(*tensors, ignore_index=asked.ignore_index, **options)

@@ -29,7 +29,7 @@ class Catalog(Mapping[str, LossSpec]):
         self._specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: order.index(spec.family))}
         self._keys: dict[str, str] = {}
         for spec in specs:
-            for key in (spec.name, spec.module, *spec.aliases):
+            for key in filter(None, (spec.name, spec.module, *spec.aliases)):
                 self._keys.setdefault(_plain(key), spec.name)
 
     def __getitem__(self, name: str) -> LossSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ._draw import directions, logits
@@ -127,7 +128,10 @@ tensor(0.3301)
     equivalents=(
         Equivalent(
             "pytorch_metric_learning.losses.NTXentLoss",
-            Text("needs labels; takes memory for pairs times negatives", "需要标签；内存为正样本对数乘以负样本数"),
+            Text(
+                "needs labels; takes memory for pairs times negatives; loses far pairs in half precision",
+                "需要标签；内存为正样本对数乘以负样本数；半精度下会丢失远距离样本对",
+            ),
         ),
         Equivalent(
             "sentence_transformers.losses.MultipleNegativesRankingLoss",
@@ -150,9 +154,9 @@ def nt_xent_loss(
     """Both views of a sample are anchors, in the two columns. One product of all 2N rows with all 2N."""
     n = len(first)
     rows = torch.cat((unit(first), unit(second)))
-    scores = without_self(rows / temperature @ rows.T)
-    log_p = log_softmax(without(scores, None if mask is None else mask.repeat(2)))
-    return counted(-torch.stack((log_p.diagonal(n), log_p.diagonal(-n)), dim=1), mask)
+    scores = without(without_self(rows / temperature @ rows.T), None if mask is None else mask.repeat(2))
+    other = torch.arange(2 * n, device=rows.device).roll(n)
+    return counted(F.cross_entropy(scores, other, reduction="none").reshape(2, n).T, mask)
 
 
 NT_XENT = LossSpec(

@@ -79,9 +79,7 @@ KTO = LossSpec(
         r"s_y = \pm 1 \text{ for a good or a bad answer}"
     ),
     papers=(
-        Paper(
-            "Ethayarajh et al. 2024", "KTO: Model Alignment as Prospect Theoretic Optimization", "arXiv:2402.01306"
-        ),
+        Paper("Ethayarajh et al. 2024", "KTO: Model Alignment as Prospect Theoretic Optimization", "arXiv:2402.01306"),
     ),
     arguments=(
         Argument(
@@ -136,8 +134,8 @@ tensor([0.4750, 0.5250])
     invariances=(MOVE,),
     hazards=(
         Text(
-            "kl must carry no gradient, and comes from mismatched prompts and answers: the log-ratio of the batch's own "
-            "answers is no reference point. Zero is a common choice where that costs too much.",
+            "kl must carry no gradient, and comes from mismatched prompts and answers: the log-ratio of the batch's "
+            "own answers is no reference point. Zero is a common choice where that costs too much.",
             "kl 不可带梯度，且须来自错配的提示与回答：批内回答自身的对数比不是参考点。开销过大时常取 0。",
         ),
         Text(
@@ -145,7 +143,8 @@ tensor([0.4750, 0.5250])
             "损失有界：严重判错的回答几乎没有梯度，等于被放弃。",
         ),
         Text(
-            "Where good and bad are not equally many, set the weights so that lambda times count is about the same for both.",
+            "Where good and bad are not equally many, set the weights so that lambda times count is about the same "
+            "for both.",
             "好坏数量不均时，应设权重使两者的 λ 乘以数量大致相等。",
         ),
     ),
@@ -165,9 +164,9 @@ tensor([0.4750, 0.5250])
         60.0,
         lambda x: _answer(x, good=1.0, kl=0.0),
         (
-            Curve("good"),
-            Curve("bad", at=lambda x: _answer(x, good=0.0, kl=0.0)),
-            Curve("good, z = 10", at=lambda x: _answer(x, good=1.0, kl=10.0)),
+            Curve("s = 1"),
+            Curve("s = -1", at=lambda x: _answer(x, good=0.0, kl=0.0)),
+            Curve("s = 1, z = 10", at=lambda x: _answer(x, good=1.0, kl=10.0)),
         ),
     ),
 )

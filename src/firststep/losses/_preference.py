@@ -94,10 +94,10 @@ def log_ratio_difference(
     return (policy_chosen - reference_chosen) - (policy_rejected - reference_rejected)
 
 
-def logistic(score: Tensor, smoothing: float = 0.0) -> Tensor:
-    """``-(1 - s) log sigmoid(x) - s log sigmoid(-x)``, which is ``-log sigmoid(x) + s x``."""
-    value = -F.logsigmoid(score)
-    return value if smoothing == 0 else value + smoothing * score
+def logistic(behind: Tensor, smoothing: float = 0.0) -> Tensor:
+    """``-(1 - s) log sigmoid(x) - s log sigmoid(-x)`` of x = -behind, which is ``log(1 + exp(behind)) - s behind``."""
+    value = F.softplus(behind, threshold=40.0)
+    return value if smoothing == 0 else value - smoothing * behind
 
 
 def dpo_loss(
@@ -109,9 +109,9 @@ def dpo_loss(
     beta: float = 0.1,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Through log-sigmoid: finite at any log-ratio."""
+    """Through softplus: finite at any log-ratio."""
     h = log_ratio_difference(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
-    return logistic(beta * h, label_smoothing)
+    return logistic(-beta * h, label_smoothing)
 
 
 def _entropy(s: float) -> float:
@@ -202,7 +202,8 @@ tensor([0.5544, 0.6931])
             "只要被拒绝回答的概率降得更快，即使被选中回答的概率下降，损失也会降低：两者的对数概率都要监控。",
         ),
         Text(
-            "A first value other than ln 2 says that policy and reference differ: dropout, another dtype, another mask.",
+            "A first value other than ln 2 says that policy and reference differ: dropout, another dtype, another "
+            "mask.",
             "首步数值若不是 ln 2，说明策略与参考不一致：dropout、数据类型或掩码不同。",
         ),
     ),
@@ -212,7 +213,9 @@ tensor([0.5544, 0.6931])
         "回答是逐条评判而非成对时（用 kto_loss），或放不下参考模型时（用 simpo_loss、orpo_loss）。",
     ),
     equivalents=(
-        Equivalent("trl.DPOTrainer", Text("inside the trainer, loss_type='sigmoid'", "在训练器内部，loss_type='sigmoid'")),
+        Equivalent(
+            "trl.DPOTrainer", Text("inside the trainer, loss_type='sigmoid'", "在训练器内部，loss_type='sigmoid'")
+        ),
         Equivalent(
             "torchtune.rlhf.loss.DPOLoss",
             Text("not reduced; returns the rewards too", "不做归约；同时返回奖励"),
@@ -314,7 +317,9 @@ tensor([0.5169, 0.6931])
         "不知道标反的比例时：带 label_smoothing 的 dpo_loss 有下界。",
     ),
     equivalents=(
-        Equivalent("trl.DPOTrainer", Text("inside the trainer, loss_type='robust'", "在训练器内部，loss_type='robust'")),
+        Equivalent(
+            "trl.DPOTrainer", Text("inside the trainer, loss_type='robust'", "在训练器内部，loss_type='robust'")
+        ),
     ),
     plot=Plot(
         Text("difference of the log-ratios h", "对数比之差 h"),
@@ -385,7 +390,8 @@ tensor([ 4., 25.])
             "论文对回答的对数概率求和；TRL 取平均。两者所需的 beta 不同：传入和或均值均可，但须说明是哪一种。",
         ),
         Text(
-            "The first value is 1/(4 beta²): 25 for beta = 0.1, and a gradient of -1/beta. Lower the learning rate with beta.",
+            "The first value is 1/(4 beta²): 25 for beta = 0.1, and a gradient of -1/beta. Lower the learning rate "
+            "with beta.",
             "首步数值为 1/(4 beta²)：beta = 0.1 时为 25，梯度为 -1/beta。减小 beta 时应同时降低学习率。",
         ),
     ),
@@ -397,7 +403,10 @@ tensor([ 4., 25.])
     equivalents=(
         Equivalent(
             "trl.DPOTrainer",
-            Text("inside the trainer, loss_type='ipo', of length-averaged log-probabilities", "在训练器内部，loss_type='ipo'，使用按长度平均的对数概率"),
+            Text(
+                "inside the trainer, loss_type='ipo', of length-averaged log-probabilities",
+                "在训练器内部，loss_type='ipo'，使用按长度平均的对数概率",
+            ),
         ),
     ),
     plot=Plot(

@@ -10,7 +10,6 @@ from torch import Generator, Tensor
 
 from ._draw import uniform, values
 from ._invariances import MOVE
-from ._numerics import log1mexp
 from ._preference import logistic
 from ._spec import Argument, Curve, Equivalent, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
@@ -36,15 +35,22 @@ def _equal(chosen: Tensor, rejected: Tensor, **_: object) -> tuple[Tensor, ...]:
 
 
 def simpo_loss(chosen: Tensor, rejected: Tensor, *, beta: float = 2.0, gamma: float = 0.5) -> Tensor:
-    """Through log-sigmoid: finite at any difference."""
-    return logistic(beta * (chosen - rejected) - gamma)
+    """Through softplus: finite at any difference."""
+    behind = beta * (rejected - chosen)
+    return logistic(behind if gamma == 0 else behind + gamma)
 
 
 SIMPO = LossSpec(
     name="simpo_loss",
     module="SimPOLoss",
     title=Text("Simple preference optimization", "简单偏好优化"),
-    aliases=("simpo", "reference-free preference", "simple preference optimization", "无参考模型偏好", "简单偏好优化损失"),
+    aliases=(
+        "simpo",
+        "reference-free preference",
+        "simple preference optimization",
+        "无参考模型偏好",
+        "简单偏好优化损失",
+    ),
     family="preference",
     purpose=Text(
         "Pairs of answers without a reference model: the mean log-probability of a token is the reward, and the chosen "
@@ -92,19 +98,23 @@ tensor([0.4741, 0.9741])
     invariances=(MOVE,),
     limits=(
         Limit(
-            Text("gamma=0, beta=1 is reward_model_loss of the mean log-probabilities", "gamma=0、beta=1 即平均对数概率的 reward_model_loss"),
+            Text(
+                "gamma=0, beta=1 is reward_model_loss of the mean log-probabilities",
+                "gamma=0、beta=1 即平均对数概率的 reward_model_loss",
+            ),
             {"gamma": 0.0, "beta": 1.0},
             lambda chosen, rejected: F.softplus(rejected - chosen),
         ),
     ),
     hazards=(
         Text(
-            "Give means over tokens, not sums: sequence_log_prob(..., average=True). With sums beta = 2 is twenty and more "
-            "times too large.",
+            "Give means over tokens, not sums: sequence_log_prob(..., average=True). With sums beta = 2 is twenty and "
+            "more times too large.",
             "应传入按词元的平均值而非求和：sequence_log_prob(..., average=True)。若为求和，beta = 2 会大出二十倍以上。",
         ),
         Text(
-            "The authors' code asks for gamma_beta_ratio, which is gamma/beta: 0.25 and beta = 2 there are gamma = 0.5 here.",
+            "The authors' code asks for gamma_beta_ratio, which is gamma/beta: 0.25 and beta = 2 there are gamma = "
+            "0.5 here.",
             "作者的代码以 gamma_beta_ratio（即 gamma/beta）为选项：那里的 0.25 与 beta = 2 即此处 gamma = 0.5。",
         ),
         Text(
@@ -135,15 +145,18 @@ tensor([0.4741, 0.9741])
 )
 
 
-def _log_odds(log_p: Tensor) -> Tensor:
-    """``log(p / (1 - p))``; certainty counts as the largest log p below 0, so that the odds are finite."""
-    return log_p - log1mexp(log_p.clamp(max=-torch.finfo(torch.float32).tiny))
+def _log_complement(log_p: Tensor) -> Tensor:
+    """``log(1 - p)``, by expm1: good where p is near 1; where p is small what is lost is nothing beside log p.
+    Certainty counts as the largest p below 1, without a gradient."""
+    tiny = torch.finfo(torch.float32).tiny
+    return F.threshold(-torch.expm1(log_p), tiny, tiny).log()
 
 
 def orpo_loss(chosen: Tensor, rejected: Tensor, *, beta: float = 0.1, nll_weight: float = 1.0) -> Tensor:
     """The chosen answer's mean log-probability is at once its likelihood term: nothing else is needed."""
-    value = beta * logistic(_log_odds(chosen) - _log_odds(rejected))
-    return value if nll_weight == 0 else value - nll_weight * chosen
+    behind = (rejected - chosen) - (_log_complement(rejected) - _log_complement(chosen))
+    value = beta * logistic(behind)
+    return value if nll_weight == 0 else torch.sub(value, chosen, alpha=nll_weight)
 
 
 ORPO = LossSpec(
@@ -157,8 +170,8 @@ ORPO = LossSpec(
         "a penalty on the odds of the rejected one.",
         "微调与偏好对齐一步完成，无需参考模型：被选中回答的似然，加上对被拒绝回答优势的惩罚。",
     ),
-    formula=r"-\lambda \log p_w - \beta \log \sigma \left( \log \frac{p_w}{1 - p_w} - \log \frac{p_l}{1 - p_l} \right), "
-    r"\quad \log p = \frac{1}{|y|} \sum_{t} \log \pi(y_t)",
+    formula=r"-\lambda \log p_w - \beta \log \sigma \left( \log \frac{p_w}{1 - p_w} - \log \frac{p_l}{1 - p_l} \right)"
+    r", \quad \log p = \frac{1}{|y|} \sum_{t} \log \pi(y_t)",
     papers=(
         Paper(
             "Hong, Lee, Thorne 2024",
@@ -170,7 +183,11 @@ ORPO = LossSpec(
     arguments=_AVERAGED,
     unit="pair",
     options=(
-        Option("beta", Text("the weight of the odds-ratio term, the paper's lambda", "优势比项的权重，即论文中的 λ"), low=0.0),
+        Option(
+            "beta",
+            Text("the weight of the odds-ratio term, the paper's lambda", "优势比项的权重，即论文中的 λ"),
+            low=0.0,
+        ),
         Option(
             "nll_weight",
             Text(
@@ -183,9 +200,9 @@ ORPO = LossSpec(
     code="""
 >>> chosen, rejected = torch.tensor([-0.8, -1.5]), torch.tensor([-1.3, -1.5])  # per token
 >>> losses.ORPOLoss(beta=0.1, reduction="none")(chosen, rejected)
-tensor([0.8370, 1.5693])
+tensor([0.8378, 1.5693])
 >>> losses.ORPOLoss(beta=1.0, nll_weight=0.0, reduction="none")(chosen, rejected)  # the odds ratio alone
-tensor([0.3704, 0.6931])
+tensor([0.3778, 0.6931])
 """,
     draw=_draw,
     start=Start(
@@ -212,12 +229,14 @@ tensor([0.3704, 0.6931])
             "应传入按词元的平均值：若为求和，优势几乎等于概率，优势比便失去意义。",
         ),
         Text(
-            "The likelihood term is here a mean over pairs; a trainer's cross-entropy is a mean over all tokens, where long "
-            "answers count more. For that one set nll_weight=0 and add it.",
-            "此处似然项对样本对取平均；训练器中的交叉熵则对所有词元取平均，长回答权重更大。若要后者，设 nll_weight=0 再另行相加。",
+            "The likelihood term is here a mean over pairs; a trainer's cross-entropy is a mean over all tokens, "
+            "where long answers count more. For that one set nll_weight=0 and add it.",
+            "此处似然项对样本对取平均；训练器中的交叉熵则对所有词元取平均，长回答权重更大。若要后者，设 nll_weight=0 "
+            "再另行相加。",
         ),
         Text(
-            "The gradient by the rejected answer grows as 1/(1 - p): start from a base model, not from one that is sure of both.",
+            "The gradient by the rejected answer grows as 1/(1 - p): start from a base model, not from one that is "
+            "sure of both.",
             "对被拒绝回答的梯度按 1/(1 - p) 增长：应从基座模型开始，而非对两者都已很确定的模型。",
         ),
     ),
@@ -242,9 +261,9 @@ tensor([0.3704, 0.6931])
 
 
 def reward_model_loss(chosen: Tensor, rejected: Tensor, *, margin: float | Tensor = 0.0) -> Tensor:
-    """Through log-sigmoid: finite at any difference."""
-    difference = chosen - rejected
-    return logistic(difference - margin if isinstance(margin, Tensor) or margin != 0 else difference)
+    """Through softplus: finite at any difference."""
+    behind = rejected - chosen
+    return logistic(behind + margin if isinstance(margin, Tensor) or margin != 0 else behind)
 
 
 REWARD_MODEL = LossSpec(
@@ -270,7 +289,9 @@ REWARD_MODEL = LossSpec(
             "arXiv:2203.02155",
             "eq. 1",
         ),
-        Paper("Touvron et al. 2023", "Llama 2: Open Foundation and Fine-Tuned Chat Models", "arXiv:2307.09288", "eq. 2"),
+        Paper(
+            "Touvron et al. 2023", "Llama 2: Open Foundation and Fine-Tuned Chat Models", "arXiv:2307.09288", "eq. 2"
+        ),
     ),
     arguments=(
         Argument("chosen", "values", "N", "the score of the preferred answer", "被偏好回答的得分"),
@@ -326,7 +347,8 @@ tensor([0.6931, 0.6931])
             "模块的间隔是固定的。若每个样本对间隔不同，应调用函数形式，或传入 chosen - margin。",
         ),
         Text(
-            "All pairs of one prompt belong into one batch, not shuffled apart: seen as separate samples they overfit in an epoch.",
+            "All pairs of one prompt belong into one batch, not shuffled apart: seen as separate samples they overfit "
+            "in an epoch.",
             "同一提示的所有样本对应放在同一批中，而非打散：当作独立样本时一轮之内就会过拟合。",
         ),
     ),
@@ -338,7 +360,9 @@ tensor([0.6931, 0.6931])
         Equivalent("trl.RewardTrainer", Text("inside the trainer", "在训练器内部")),
         Equivalent(
             "torch.nn.MarginRankingLoss",
-            Text("a hinge instead of the logistic: no gradient past the margin", "用合页而非对数几率：越过间隔后没有梯度"),
+            Text(
+                "a hinge instead of the logistic: no gradient past the margin", "用合页而非对数几率：越过间隔后没有梯度"
+            ),
         ),
     ),
     plot=Plot(

@@ -12,9 +12,12 @@ from ._spec import Argument, Curve, Equivalent, Limit, LossSpec, Minimum, Option
 
 ARGUMENTS = (Argument("input", "values", "*"), Argument("target", "values", "*"))
 ERROR = Text("error x - y", "误差 x - y")
-NOTHING_LOST = Minimum(Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, *others, **_: (target, target, *others))
+NOTHING_LOST = Minimum(
+    Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, *others, **_: (target, target, *others)
+)
 BIT_EQUAL = Text(
-    "equal to the last bit; it broadcasts, here shapes must be the same; NaN for an empty batch (here 0), and rounded to "
+    "equal to the last bit; it broadcasts, here shapes must be the same; NaN for an empty batch (here 0), and "
+    "rounded to "
     "the input's dtype in half precision (here float32)",
     "逐位相同；它会广播，此处形状必须一致；空批次时为 NaN（此处为 0），半精度下舍入到输入类型（此处为 float32）",
 )
@@ -56,7 +59,7 @@ tensor(0.5000)
     ),
     minimum=NOTHING_LOST,
     kernel=mse_loss,
-    fused=lambda input, target: F.mse_loss(input, target, reduction="sum"),
+    fused=F.mse_loss,
     invariances=(MOVE, SWAP),
     hazards=(
         Text(
@@ -68,7 +71,8 @@ tensor(0.5000)
             "一个大小为 100 的离群误差抵得上一万个大小为 1 的误差。",
         ),
         Text(
-            "An input (N, 1) beside a target (N,) is an error here; torch broadcasts it to (N, N) with a warning at most.",
+            "An input (N, 1) beside a target (N,) is an error here; torch broadcasts it to (N, N) with a "
+            "warning at most.",
             "输入为 (N, 1) 而目标为 (N,) 时此处报错；torch 会把它广播成 (N, N)，至多给出警告。",
         ),
     ),
@@ -101,6 +105,7 @@ L1 = LossSpec(
         "含离群值的实数回归；学到的是目标的中位数。",
     ),
     formula=r"|x - y|",
+    papers=(Paper("Edgeworth 1887", "On Observations Relating to Several Quantities", "Hermathena 6(13)"),),
     arguments=ARGUMENTS,
     unit="element",
     code="""
@@ -118,6 +123,7 @@ tensor(1.5000)
     ),
     minimum=NOTHING_LOST,
     kernel=l1_loss,
+    fused=F.l1_loss,
     invariances=(MOVE, SWAP),
     hazards=(
         Text(
@@ -181,14 +187,14 @@ tensor([ 0.1250, 18.0000])
     draw=lambda generator, n: (values(generator, n, 3), values(generator, n, 3)),
     start=Start(
         Text(
-            "the mean over the targets themselves: 0.426 for standard normal ones and delta=1",
-            "以目标自身为误差的均值：目标服从标准正态分布且 delta=1 时为 0.426",
+            "the mean over the targets themselves: 0.425 for standard normal ones and delta=1",
+            "以目标自身为误差的均值：目标服从标准正态分布且 delta=1 时为 0.425",
         ),
         _huber_start,
     ),
     minimum=NOTHING_LOST,
     kernel=huber_loss,
-    fused=lambda input, target, delta=1.0: F.huber_loss(input, target, reduction="sum", delta=delta),
+    fused=F.huber_loss,
     invariances=(MOVE, SWAP),
     limits=(
         Limit(
@@ -257,7 +263,9 @@ SMOOTH_L1 = LossSpec(
     options=(
         Option(
             "beta",
-            Text("the error below which it is a parabola; 0 is the absolute error", "误差小于它时为抛物线；0 即绝对误差"),
+            Text(
+                "the error below which it is a parabola; 0 is the absolute error", "误差小于它时为抛物线；0 即绝对误差"
+            ),
             low=0.0,
         ),
     ),
@@ -269,14 +277,14 @@ tensor([[0.0100, 0.0100, 0.0400, 2.7500]])
     draw=lambda generator, n: (values(generator, n, 4), values(generator, n, 4)),
     start=Start(
         Text(
-            "the mean over the targets themselves: 0.426 for standard normal ones and beta=1",
-            "以目标自身为误差的均值：目标服从标准正态分布且 beta=1 时为 0.426",
+            "the mean over the targets themselves: 0.425 for standard normal ones and beta=1",
+            "以目标自身为误差的均值：目标服从标准正态分布且 beta=1 时为 0.425",
         ),
         lambda input, target, beta=1.0, **_: _huber_start(input, target, beta) / beta if beta else target.abs().mean(),
     ),
     minimum=NOTHING_LOST,
     kernel=smooth_l1_loss,
-    fused=lambda input, target, beta=1.0: F.smooth_l1_loss(input, target, reduction="sum", beta=beta),
+    fused=F.smooth_l1_loss,
     invariances=(MOVE, SWAP),
     limits=(
         Limit(
@@ -306,7 +314,10 @@ tensor([[0.0100, 0.0100, 0.0400, 2.7500]])
     ),
     equivalents=(
         Equivalent("torch.nn.SmoothL1Loss", BIT_EQUAL),
-        Equivalent("fvcore.nn.smooth_l1_loss", Text("beta has no default, reduction 'none' by default", "beta 无默认值，reduction 默认为 'none'")),
+        Equivalent(
+            "fvcore.nn.smooth_l1_loss",
+            Text("beta has no default, reduction 'none' by default", "beta 无默认值，reduction 默认为 'none'"),
+        ),
     ),
     plot=Plot(
         ERROR,

@@ -47,7 +47,9 @@ tensor([4.9917e-03, 9.9307e+01])
 """,
     draw=lambda generator, n: (values(generator, n, 3), values(generator, n, 3)),
     start=Start(
-        Text("0.3760 for targets of mean 0 and variance 1", "目标均值为 0、方差为 1 时为 0.3760"),
+        Text(
+            "mean of log cosh y: 0.375 for standard normal targets", "log cosh y 的均值：目标服从标准正态分布时为 0.375"
+        ),
         lambda input, target, **_: target.double().cosh().log().mean(),
         tolerance=1e-5,
     ),
@@ -154,7 +156,10 @@ tensor([0.0040, 0.0050, 3.0000])
     equivalents=(
         Equivalent(
             "kornia.losses.charbonnier_loss",
-            Text("√(e² + 1) - 1, with the width fixed at 1; reduction 'none' by default", "为 √(e² + 1) - 1，宽度固定为 1；reduction 默认为 'none'"),
+            Text(
+                "√(e² + 1) - 1, with the width fixed at 1; reduction 'none' by default",
+                "为 √(e² + 1) - 1，宽度固定为 1；reduction 默认为 'none'",
+            ),
         ),
     ),
     plot=Plot(

@@ -67,8 +67,8 @@ ADAPTIVE_ROBUST = LossSpec(
     aliases=("adaptive robust", "barron adaptive", "learned robustness", "自适应鲁棒损失", "自适应稳健"),
     family="regression",
     purpose=Text(
-        "The general robust loss whose shape and scale are learned, one of each per channel: the data say how heavy their tails "
-        "are.",
+        "The general robust loss with a learned shape and scale for each channel: the data say how heavy their "
+        "tails are.",
         "形状与尺度均可学习的通用稳健损失，每个通道各一个：由数据决定尾部有多重。",
     ),
     formula=r"\rho(x - y, \alpha, c) + \log c + \log Z(\alpha), \quad Z(\alpha) = \int e^{-\rho(t, \alpha, 1)} dt",
@@ -76,7 +76,13 @@ ADAPTIVE_ROBUST = LossSpec(
     arguments=(
         Argument("input", "values", "N D *"),
         Argument("target", "values", "N D *"),
-        Argument("alpha_logit", "parameters", "D", "alpha = 2 sigmoid(alpha_logit), the shapes", "alpha = 2 sigmoid(alpha_logit)，形状"),
+        Argument(
+            "alpha_logit",
+            "parameters",
+            "D",
+            "alpha = 2 sigmoid(alpha_logit), the shapes",
+            "alpha = 2 sigmoid(alpha_logit)，形状",
+        ),
         Argument("log_scale", "parameters", "D", "log c, of the scales", "log c，尺度的对数"),
     ),
     unit="element",
@@ -85,7 +91,10 @@ ADAPTIVE_ROBUST = LossSpec(
             "alpha_logit",
             ("num_dims",),
             lambda num_dims: torch.zeros(num_dims),
-            Text("where alpha = 2 sigmoid(alpha_logit) is the shape of each channel, 1 at first", "其中 alpha = 2 sigmoid(alpha_logit) 为各通道的形状，初始为 1"),
+            Text(
+                "where alpha = 2 sigmoid(alpha_logit) is the shape of each channel, 1 at first",
+                "其中 alpha = 2 sigmoid(alpha_logit) 为各通道的形状，初始为 1",
+            ),
         ),
         Learned(
             "log_scale",
@@ -98,19 +107,19 @@ ADAPTIVE_ROBUST = LossSpec(
 >>> loss = losses.AdaptiveRobustLoss(num_dims=1)
 >>> input, target = torch.tensor([[0.1], [-0.2], [0.0], [9.0]]), torch.zeros(4, 1)
 >>> loss(input, target)
-tensor(3.2056)
+tensor(3.2055, grad_fn=<MeanBackward0>)
 >>> optimizer = torch.optim.SGD([*loss.parameters()], lr=0.1)  # beside the model's parameters
 """,
     draw=lambda generator, n: (
         values(generator, n, 3),
         values(generator, n, 3),
-        values(generator, 3),
+        values(generator, 3) / 2 - 0.5,
         values(generator, 3) / 2,
     ),
     start=Start(
         Text(
-            "mean of √(y² + 1) - 1, plus log(2 e K₁(1)) = 1.185: 1.523 for standard normal targets",
-            "√(y² + 1) - 1 的均值加 log(2 e K₁(1)) = 1.185：目标服从标准正态分布时为 1.523",
+            "mean of √(y² + 1) - 1, plus log(2 e K₁(1)) = 1.185: 1.540 for standard normal targets",
+            "√(y² + 1) - 1 的均值加 log(2 e K₁(1)) = 1.185：目标服从标准正态分布时为 1.540",
         ),
         _start,
         lambda input, target, alpha_logit, log_scale, **_: (
@@ -121,7 +130,10 @@ tensor(3.2056)
         ),
     ),
     minimum=Minimum(
-        Text("log c + log Z(α) for given α and c; without bound as c goes to 0", "给定 α 与 c 时为 log c + log Z(α)；c 趋于 0 时无下界"),
+        Text(
+            "log c + log Z(α) for given α and c; without bound as c goes to 0",
+            "给定 α 与 c 时为 log c + log Z(α)；c 趋于 0 时无下界",
+        ),
         lambda input, target, alpha_logit, log_scale, **_: (log_scale + log_partition(alpha_logit)).mean(),
         lambda input, target, *parameters, **_: (target, target, *parameters),
     ),
@@ -142,7 +154,8 @@ tensor(3.2056)
         ),
     ),
     avoid=Text(
-        "The shape is known, or must be below 0: general_robust_loss. The scale depends on the sample: student_t_nll_loss.",
+        "The shape is known, or must be below 0: general_robust_loss. The scale depends on the sample: "
+        "student_t_nll_loss.",
         "形状已知，或需小于 0 时：用 general_robust_loss。尺度因样本而异时：用 student_t_nll_loss。",
     ),
     equivalents=(

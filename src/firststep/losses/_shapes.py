@@ -43,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "flags": Kind("any", "yes or no, as bool, integer or float", "是或否，可为布尔、整数或浮点数"),
     "signs": Kind("float", "-1 or 1", "-1 或 1"),
     "parameters": Kind("float", "parameters of the loss", "损失函数自身的参数"),
+    "distribution": Kind("any", "a torch.distributions.Distribution", "torch.distributions.Distribution 对象"),
 }
 
 

@@ -19,8 +19,9 @@ def siglip_loss(
     image: Tensor, text: Tensor, logit_scale: Tensor, logit_bias: Tensor, *, mask: Tensor | None = None
 ) -> Values:
     """The product adds the bias itself; its sign is turned on the diagonal, in place of a matrix of signs."""
-    against = torch.addmm(-logit_bias, unit(image) * -logit_scale.exp(), unit(text).T)
-    log_p = F.logsigmoid(torch.diagonal_scatter(against, -against.diagonal()))
+    against = torch.addmm(-logit_bias.to(image.dtype), unit(image) * -logit_scale.exp(), unit(text).T)
+    against.diagonal().neg_()
+    log_p = F.logsigmoid(against)
     return counted(-(log_p if mask is None else torch.where(mask, log_p, 0.0)).sum(1), mask)
 
 
@@ -91,7 +92,7 @@ tensor(1.6976, grad_fn=<MeanBackward0>)
     invariances=(STRETCH, SWAP, ROTATE),
     hazards=(
         Text(
-            "Start the bias at -10: with 0 each sample starts at N ln 2, and the first steps only push everything apart.",
+            "Start the bias at -10: with 0 each sample starts at N ln 2, and the first steps push everything apart.",
             "偏置应从 -10 开始：若为 0，每个样本的初始损失为 N ln 2，最初几步只会把一切推开。",
         ),
         Text(

@@ -29,7 +29,8 @@ def supervised_contrastive_loss(
 
 def positives(labels: Tensor, mask: Tensor | None) -> Tensor:
     """(N, N): whether j is another sample with the label of i, and both count."""
-    same = torch.diagonal_scatter(labels.unsqueeze(1) == labels, labels.new_zeros(len(labels), dtype=torch.bool))
+    same = labels.unsqueeze(1) == labels
+    same.diagonal().fill_(False)
     return same if mask is None else same & mask & mask.unsqueeze(1)
 
 
@@ -101,8 +102,8 @@ tensor(0.1768)
         Equivalent(
             "pytorch_metric_learning.losses.SupConLoss",
             Text(
-                "loses far pairs in half precision: it adds a small number inside the logarithm",
-                "半精度下会丢失远距离样本对：它在对数内加了一个小数",
+                "its default mean leaves out anchors whose loss is 0, with or without a positive",
+                "默认均值会略去损失为 0 的锚点，不论其有无正样本",
             ),
         ),
     ),

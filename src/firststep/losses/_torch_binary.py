@@ -56,9 +56,12 @@ tensor(0.3081)
     ),
     hazards=(
         Text(
-            "After a sigmoid it stops learning where the model is most wrong: from a logit of 17 the probability is 1 in "
-            "float32, the loss for t = 0 jumps to 100 (a clamp) and the gradient is 0. With logits it is 17, with gradient 1.",
-            "接在 sigmoid 之后时，模型错得最厉害处反而不再学习：logit 到 17 时 float32 的概率即为 1，t = 0 的损失跳到截断值 100，"
+            "After a sigmoid it stops learning where the model is most wrong: from a logit of 17 the probability is 1 "
+            "in "
+            "float32, the loss for t = 0 jumps to 100 (a clamp) and the gradient is 0. With logits it is 17, with "
+            "gradient 1.",
+            "接在 sigmoid 之后时，模型错得最厉害处反而不再学习：logit 到 17 时 float32 的概率即为 1，t = 0 的损失跳到"
+            "截断值 100，"
             "梯度为 0；直接用 logits 则损失为 17，梯度为 1。",
         ),
         Text(
@@ -71,10 +74,14 @@ tensor(0.3081)
         "只要模型能输出 logits，就用 binary_cross_entropy_with_logits。",
     ),
     equivalents=(
-        Equivalent(_OURS, Text("takes logits; equal where this one does not clamp", "接受 logits；未触及截断时数值相同")),
+        Equivalent(
+            _OURS, Text("takes logits; equal where this one does not clamp", "接受 logits；未触及截断时数值相同")
+        ),
         Equivalent(
             "keras.losses.BinaryCrossentropy",
-            Text("mean over the last axis; clips p to [1e-7, 1 - 1e-7]", "对最后一维取平均；把 p 截断到 [1e-7, 1 - 1e-7]"),
+            Text(
+                "mean over the last axis; clips p to [1e-7, 1 - 1e-7]", "对最后一维取平均；把 p 截断到 [1e-7, 1 - 1e-7]"
+            ),
         ),
     ),
     plot=Plot(
@@ -98,9 +105,7 @@ BCE_WITH_LOGITS = LossSpec(
     title=Text("torch's binary cross-entropy with logits", "torch 的带 logits 二元交叉熵"),
     aliases=("nn.BCEWithLogitsLoss", "F.binary_cross_entropy_with_logits", "torch bce"),
     family="classification",
-    purpose=Text(
-        "Independent yes-or-no labels, one or many per sample.", "相互独立的是非标签，每个样本一个或多个。"
-    ),
+    purpose=Text("Independent yes-or-no labels, one or many per sample.", "相互独立的是非标签，每个样本一个或多个。"),
     formula=r"w (c \, t \log(1 + e^{-z}) + (1 - t) \log(1 + e^{z}))",
     papers=(_COX,),
     arguments=(
@@ -112,7 +117,10 @@ BCE_WITH_LOGITS = LossSpec(
         Option("weight", Text("w, of each element, broadcast; default None", "w，各元素的权重，可广播；默认 None")),
         Option(
             "pos_weight",
-            Text("c, of positive labels, broadcast against the last axis; default None", "c，正标签的权重，按最后一维广播；默认 None"),
+            Text(
+                "c, of positive labels, broadcast against the last axis; default None",
+                "c，正标签的权重，按最后一维广播；默认 None",
+            ),
         ),
     ),
     code="""
@@ -123,7 +131,10 @@ tensor(1.2505)
 """,
     draw=lambda generator, n: (logits(generator, n, 5), uniform(generator, n, 5)),
     start=Start(
-        Text("ln 2; with a positive weight ln 2 (1 + (c - 1) mean(t))", "ln 2；有正标签权重时为 ln 2 (1 + (c - 1) mean(t))"),
+        Text(
+            "ln 2; with a positive weight ln 2 (1 + (c - 1) mean(t))",
+            "ln 2；有正标签权重时为 ln 2 (1 + (c - 1) mean(t))",
+        ),
         lambda input, target: math.log(2),
     ),
     minimum=Minimum(
@@ -133,12 +144,15 @@ tensor(1.2505)
     ),
     hazards=(
         Text(
-            "pos_weight is broadcast from the last axis: for (N, C, H, W) a tensor of shape (C,) weighs columns of the image, "
+            "pos_weight is broadcast from the last axis: for (N, C, H, W) a tensor of shape (C,) weighs columns of "
+            "the image, "
             "without a word when W = C. Give it the shape (C, 1, 1).",
-            "pos_weight 从最后一维开始广播：对 (N, C, H, W)，形状 (C,) 的张量加权的是图像的列，W = C 时不会报错。应写成 (C, 1, 1)。",
+            "pos_weight 从最后一维开始广播：对 (N, C, H, W)，形状 (C,) 的张量加权的是图像的列，W = C 时不会报错。应写"
+            "成 (C, 1, 1)。",
         ),
         Text(
-            "Targets outside [0, 1] are taken without a word, such as masks of 0 and 255: the loss falls without bound.",
+            "Targets outside [0, 1] are taken without a word, such as masks of 0 and 255: the loss falls without "
+            "bound.",
             "[0, 1] 之外的目标（例如 0 和 255 的掩码）会被无声接受：损失将无下界。",
         ),
         Text(
@@ -183,9 +197,7 @@ SOFT_MARGIN = LossSpec(
     title=Text("Logistic loss of signs", "符号标签的逻辑损失"),
     aliases=("SoftMarginLoss", "soft margin", "F.soft_margin_loss", "logistic loss of signs", "软间隔损失"),
     family="classification",
-    purpose=Text(
-        "Binary cross-entropy for labels written as -1 and 1.", "标签写作 -1 和 1 时的二元交叉熵。"
-    ),
+    purpose=Text("Binary cross-entropy for labels written as -1 and 1.", "标签写作 -1 和 1 时的二元交叉熵。"),
     formula=r"\log(1 + e^{-y z})",
     papers=(
         Paper(
@@ -206,7 +218,8 @@ tensor(0.2201)
     minimum=Minimum(Text("0", "0"), lambda *_: 0.0, lambda input, target: (40 * target, target)),
     hazards=(
         Text(
-            "It is computed as written and overflows: infinite with a NaN gradient from y z = -89 in float32 and bfloat16, "
+            "It is computed as written and overflows: infinite with a NaN gradient from y z = -89 in float32 and "
+            "bfloat16, "
             "from -12 in float16.",
             "按公式直接计算，会溢出：float32 与 bfloat16 下 y z 到 -89、float16 下到 -12 时损失为无穷，梯度为 NaN。",
         ),
@@ -219,7 +232,9 @@ tensor(0.2201)
         "Always: binary_cross_entropy_with_logits(z, (y + 1) / 2) is the same number and does not overflow.",
         "任何时候都可改用 binary_cross_entropy_with_logits(z, (y + 1) / 2)：数值相同且不会溢出。",
     ),
-    equivalents=(Equivalent(_OURS, Text("with targets (y + 1) / 2; does not overflow", "目标写作 (y + 1) / 2；不会溢出")),),
+    equivalents=(
+        Equivalent(_OURS, Text("with targets (y + 1) / 2; does not overflow", "目标写作 (y + 1) / 2；不会溢出")),
+    ),
     plot=Plot(Text("y z", "y z"), -6.0, 6.0, lambda x: (x, torch.ones_like(x))),
 )
 
@@ -253,7 +268,8 @@ tensor(0.3778)
     minimum=Minimum(Text("0", "0"), lambda *_: 0.0, lambda input, target: (80 * target - 40, target)),
     hazards=(
         Text(
-            "The target is 0 or 1 for each label. A list of label indices padded with -1, as MultiLabelMarginLoss takes it, "
+            "The target is 0 or 1 for each label. A list of label indices padded with -1, as MultiLabelMarginLoss "
+            "takes it, "
             "is accepted and means nothing.",
             "目标是每个标签的 0 或 1。MultiLabelMarginLoss 所用的、以 -1 补齐的标签序号列表也会被接受，但毫无意义。",
         ),
@@ -265,18 +281,24 @@ tensor(0.3778)
     avoid=Text(
         "Always: binary_cross_entropy_with_logits has the same mean, and masks. For a few positives among many labels: "
         "asymmetric_loss.",
-        "任何时候都可改用 binary_cross_entropy_with_logits：均值相同，还支持 mask。正标签远少于负标签时：用 asymmetric_loss。",
+        "任何时候都可改用 binary_cross_entropy_with_logits：均值相同，还支持 mask。正标签远少于负标签时：用 "
+        "asymmetric_loss。",
     ),
     equivalents=(
         Equivalent(_OURS, Text("one value per label; the same mean", "每个标签一个数值；均值相同")),
-        Equivalent("torch.nn.BCEWithLogitsLoss", Text("one value per label; the same mean", "每个标签一个数值；均值相同")),
+        Equivalent(
+            "torch.nn.BCEWithLogitsLoss", Text("one value per label; the same mean", "每个标签一个数值；均值相同")
+        ),
     ),
     plot=Plot(
         Text("logit of one of two labels, the other at 0", "两个标签之一的 logit，另一个为 0"),
         -6.0,
         6.0,
         lambda x: (torch.stack((x, 0 * x)).unsqueeze(0), x.new_tensor([[1.0, 1.0]])),
-        (Curve("t = 1"), Curve("t = 0", at=lambda x: (torch.stack((x, 0 * x)).unsqueeze(0), x.new_tensor([[0.0, 1.0]])))),
+        (
+            Curve("t = 1"),
+            Curve("t = 0", at=lambda x: (torch.stack((x, 0 * x)).unsqueeze(0), x.new_tensor([[0.0, 1.0]]))),
+        ),
     ),
 )
 
@@ -324,13 +346,12 @@ tensor(0.8500)
 """,
     draw=_index_lists,
     start=Start(Text("|Y| (C - |Y|) / C", "|Y| (C - |Y|) / C"), _multilabel_start),
-    minimum=Minimum(
-        Text("0", "0"), lambda *_: 0.0, lambda input, target: (40 * _is_positive(input, target), target)
-    ),
+    minimum=Minimum(Text("0", "0"), lambda *_: 0.0, lambda input, target: (40 * _is_positive(input, target), target)),
     invariances=(SHIFT,),
     hazards=(
         Text(
-            "The target is a list of indices that ends at the first -1. A one-hot target is read as indices 0 and 1: for "
+            "The target is a list of indices that ends at the first -1. A one-hot target is read as indices 0 and 1: "
+            "for "
             "(1, 0, 0, 1) the example gives 2.9 instead of 0.85.",
             "目标是序号列表，到第一个 -1 为止。多热目标会被读成序号 0 和 1：上例中 (1, 0, 0, 1) 得 2.9 而非 0.85。",
         ),

@@ -12,9 +12,9 @@ from ._invariances import SHIFT
 from ._numerics import one_hot
 from ._spec import Argument, Curve, Equivalent, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
-_WEIGHT = Option("weight", Text("(C,), a weight for each class; default None", "(C,)，每个类别的权重；默认 None"))
-_IGNORE = Option("ignore_index", Text("target that does not count; default -100", "不计入的目标值；默认 -100"))
-_ALL_IGNORED = Text(
+CLASS_WEIGHT = Option("weight", Text("(C,), a weight for each class; default None", "(C,)，每个类别的权重；默认 None"))
+IGNORE_INDEX = Option("ignore_index", Text("target that does not count; default -100", "不计入的目标值；默认 -100"))
+ALL_IGNORED = Text(
     "When all targets are ignored the mean is 0/0, NaN. cross_entropy gives 0.",
     "目标全部被忽略时均值为 0/0，即 NaN；cross_entropy 给出 0。",
 )
@@ -38,7 +38,8 @@ CROSS_ENTROPY = LossSpec(
     aliases=("nn.CrossEntropyLoss", "F.cross_entropy", "torch cross entropy"),
     family="classification",
     purpose=Text(
-        "One of C classes per sample, or a distribution over them.", "每个样本属于 C 个类别之一，或给出 C 个类别上的分布。"
+        "One of C classes per sample, or a distribution over them.",
+        "每个样本属于 C 个类别之一，或给出 C 个类别上的分布。",
     ),
     formula=r"-w_y \log p_y, \quad p = \text{softmax}(z)",
     papers=(
@@ -61,8 +62,8 @@ CROSS_ENTROPY = LossSpec(
     ),
     unit="sample",
     options=(
-        _WEIGHT,
-        _IGNORE,
+        CLASS_WEIGHT,
+        IGNORE_INDEX,
         Option(
             "label_smoothing",
             Text("share of the target spread over all classes; default 0", "均匀分给所有类别的目标份额；默认 0"),
@@ -87,24 +88,30 @@ tensor(0.6691)
     ),
     invariances=(SHIFT,),
     hazards=(
-        _ALL_IGNORED,
+        ALL_IGNORED,
         Text(
-            "The mean divides by the sum of the weights of the targets, not by N: the mean of reduction='none' is another "
+            "The mean divides by the sum of the weights of the targets, not by N: the mean of reduction='none' is "
+            "another "
             "number, and so is the mean over micro-batches with unequal counts.",
-            "mean 除以各目标权重之和而非 N：对 reduction='none' 的结果再取平均得到的是另一个数；计数不等的微批次取平均亦然。",
+            "mean 除以各目标权重之和而非 N：对 reduction='none' 的结果再取平均得到的是另一个数；计数不等的微批次取平均"
+            "亦然。",
         ),
         Text(
-            "With label_smoothing, one logit of -inf (a masked class) makes the loss infinite. A soft target of 0 beside "
+            "With label_smoothing, one logit of -inf (a masked class) makes the loss infinite. A soft target of 0 "
+            "beside "
             "it makes it NaN.",
-            "有 label_smoothing 时，只要有一个 logit 为 -inf（被屏蔽的类别），损失即为无穷；软目标为 0 而 logit 为 -inf 时得 NaN。",
+            "有 label_smoothing 时，只要有一个 logit 为 -inf（被屏蔽的类别），损失即为无穷；软目标为 0 而 logit 为 "
+            "-inf 时得 NaN。",
         ),
         Text(
-            "Classes stand on axis 1: (N, T, C) is taken without a word when T = C. Probabilities as input, and soft targets "
+            "Classes stand on axis 1: (N, T, C) is taken without a word when T = C. Probabilities as input, and soft "
+            "targets "
             "that do not sum to 1, are taken too.",
             "类别位于第 1 维：若 T = C，(N, T, C) 会被无声接受；以概率作输入、软目标之和不为 1 也不会报错。",
         ),
         Text(
-            "The value has the input's dtype: ln 50257 = 10.825 is 10.8125 in bfloat16, and a float16 sum is infinite beyond "
+            "The value has the input's dtype: ln 50257 = 10.825 is 10.8125 in bfloat16, and a float16 sum is infinite "
+            "beyond "
             "65504.",
             "结果与输入类型相同：ln 50257 = 10.825 在 bfloat16 下为 10.8125；float16 的求和超过 65504 即为无穷。",
         ),
@@ -112,7 +119,8 @@ tensor(0.6691)
     avoid=Text(
         "You need masks, sample weights, or a denominator of your own: cross_entropy. Several labels at once: "
         "binary_cross_entropy_with_logits.",
-        "需要 mask、样本权重或自定分母时：用 cross_entropy。多个标签可同时成立时：用 binary_cross_entropy_with_logits。",
+        "需要 mask、样本权重或自定分母时：用 cross_entropy。多个标签可同时成立时：用 "
+        "binary_cross_entropy_with_logits。",
     ),
     equivalents=(
         Equivalent(
@@ -125,14 +133,20 @@ tensor(0.6691)
         Equivalent("optax.softmax_cross_entropy_with_integer_labels", Text("not reduced", "不做归约")),
         Equivalent(
             "keras.losses.SparseCategoricalCrossentropy",
-            Text("classes last; takes probabilities unless from_logits=True", "类别在最后一维；默认接受概率，除非 from_logits=True"),
+            Text(
+                "classes last; takes probabilities unless from_logits=True",
+                "类别在最后一维；默认接受概率，除非 from_logits=True",
+            ),
         ),
     ),
     plot=Plot(
-        _ONE_LOGIT.x, _ONE_LOGIT.low, _ONE_LOGIT.high, _ONE_LOGIT.at,
+        _ONE_LOGIT.x,
+        _ONE_LOGIT.low,
+        _ONE_LOGIT.high,
+        _ONE_LOGIT.at,
         (Curve("ε = 0"), Curve("ε = 0.1", {"label_smoothing": 0.1})),
     ),
-)  # fmt: skip
+)
 
 
 NLL = LossSpec(
@@ -142,13 +156,11 @@ NLL = LossSpec(
     title=Text("Negative log-likelihood of classes", "类别的负对数似然"),
     aliases=("nll", "nll loss", "NLLLoss", "F.nll_loss", "负对数似然"),
     family="classification",
-    purpose=Text(
-        "Cross-entropy for a model that ends in a log-softmax.", "供以 log-softmax 结尾的模型使用的交叉熵。"
-    ),
+    purpose=Text("Cross-entropy for a model that ends in a log-softmax.", "供以 log-softmax 结尾的模型使用的交叉熵。"),
     formula=r"-w_y \log p_y",
     arguments=(Argument("input", "log-probabilities", "N C *"), Argument("target", "class", "N *")),
     unit="sample",
-    options=(_WEIGHT, _IGNORE),
+    options=(CLASS_WEIGHT, IGNORE_INDEX),
     code="""
 >>> log_p = torch.tensor([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]]).log()
 >>> torch.nn.NLLLoss()(log_p, torch.tensor([0, 1]))
@@ -167,11 +179,13 @@ tensor(0.6365)
     ),
     hazards=(
         Text(
-            "It picks a number and negates it. Logits or probabilities as input give a loss below 0, and nothing says so: "
+            "It picks a number and negates it. Logits or probabilities as input give a loss below 0, and nothing says "
+            "so: "
             "NLLLoss of the probabilities (0.7, 0.3) is -0.7.",
-            "它只是取出一个数再取负。以 logits 或概率作输入会得到负的损失，且没有任何提示：概率 (0.7, 0.3) 的 NLLLoss 为 -0.7。",
+            "它只是取出一个数再取负。以 logits 或概率作输入会得到负的损失，且没有任何提示：概率 (0.7, 0.3) 的 NLLLoss "
+            "为 -0.7。",
         ),
-        _ALL_IGNORED,
+        ALL_IGNORED,
     ),
     avoid=Text(
         "The model can give logits: cross_entropy needs no log-softmax before it.",
@@ -180,7 +194,9 @@ tensor(0.6365)
     equivalents=(
         Equivalent(
             "firststep.losses.functional.cross_entropy",
-            Text("equal on log-probabilities, whose log-softmax is themselves", "对对数概率相同，因其 log-softmax 即自身"),
+            Text(
+                "equal on log-probabilities, whose log-softmax is themselves", "对对数概率相同，因其 log-softmax 即自身"
+            ),
         ),
     ),
     plot=Plot(
@@ -190,184 +206,6 @@ tensor(0.6365)
         lambda x: (torch.stack((x, torch.zeros_like(x))).unsqueeze(0), torch.zeros(1, dtype=torch.long)),
     ),
 )
-
-
-LINEAR = LossSpec(
-    name="torch.nn.LinearCrossEntropyLoss",
-    module="",
-    path="torch.nn.LinearCrossEntropyLoss",
-    title=Text("Linear layer and cross-entropy in one", "线性层与交叉熵合一"),
-    aliases=("fused linear cross entropy", "chunked cross entropy", "F.linear_cross_entropy", "large vocabulary", "大词表"),
-    family="language",
-    purpose=Text(
-        "The last linear layer and the cross-entropy of its logits, which need not exist all at once: for vocabularies so "
-        "large that the logits are most of the memory.",
-        "把最后的线性层与其 logits 的交叉熵合在一起，logits 不必同时存在：用于词表大到 logits 占据大部分显存的情形。",
-    ),
-    formula=r"-\log \text{softmax}(W x + b)_y",
-    papers=(
-        Paper("Wijmans et al. 2025", "Cut Your Losses in Large-Vocabulary Language Models", "arXiv:2411.09009"),
-    ),
-    arguments=(
-        Argument("input", "values", "N F", "features before the last layer", "最后一层之前的特征"),
-        Argument("target", "class", "N", otherwise=Argument("target", "probabilities", "N C")),
-    ),
-    unit="token",
-    options=(
-        Option("in_features", Text("F", "F")),
-        Option("num_classes", Text("C", "C")),
-        Option("bias", Text("whether the layer has a bias; default False", "线性层是否有偏置；默认 False")),
-        Option(
-            "options",
-            Text(
-                "how to compute in chunks; default None, which does not",
-                "如何分块计算；默认 None，即不分块",
-            ),
-        ),
-        _WEIGHT,
-        _IGNORE,
-        Option("label_smoothing", Text("as in CrossEntropyLoss; default 0", "同 CrossEntropyLoss；默认 0")),
-    ),
-    required={"in_features": 4, "num_classes": 5},
-    code="""
->>> chunks = torch.nn.LinearCrossEntropyOptions()
->>> loss = torch.nn.LinearCrossEntropyLoss(16, 1000, options=chunks)
->>> input, target = torch.zeros(8, 16), torch.arange(8)
->>> loss(input, target).item()  # ln 1000 # doctest: +ELLIPSIS
-6.90775...
->>> sum(parameter.numel() for parameter in loss.parameters())  # for the optimizer
-16000
-""",
-    draw=lambda generator, n: (logits(generator, n, 4), classes(generator, n, 5)),
-    start=Start(
-        Text("ln C for features of 0", "特征为 0 时为 ln C"),
-        lambda input, target: math.log(5),
-        note=Text(
-            "Features of variance 1 and torch's default weights give logits of variance 1/3, about 1/6 more.",
-            "特征方差为 1、权重为 torch 默认值时，logits 的方差为 1/3，约再加 1/6。",
-        ),
-    ),
-    minimum=Minimum(Text("0, which no finite logits reach", "0，有限的 logits 达不到"), lambda *_: 0.0),
-    hazards=(
-        Text(
-            "Its default keeps all (N, C) logits: only options=torch.nn.LinearCrossEntropyOptions() computes in chunks.",
-            "默认会保留全部 (N, C) 个 logits：只有传入 options=torch.nn.LinearCrossEntropyOptions() 才分块计算。",
-        ),
-        Text(
-            "In chunks there is one backward pass only: a second one, or a gradient of the gradient, is an error. Label "
-            "smoothing and soft targets fall back to all logits, with a warning.",
-            "分块时只能反向传播一次：第二次反向或二阶梯度都会报错；标签平滑与软目标会退回到完整 logits，并给出警告。",
-        ),
-        Text(
-            "The layer's weight is a parameter of the loss: hand loss.parameters() to the optimizer, and tie an embedding by "
-            "F.linear_cross_entropy instead.",
-            "线性层的权重是损失的参数：要把 loss.parameters() 交给优化器；若要与嵌入层共享权重，请用 F.linear_cross_entropy。",
-        ),
-        Text("Input (N, T, F) is an error: flatten it to (N T, F).", "(N, T, F) 的输入会报错：请先展平为 (N T, F)。"),
-        _ALL_IGNORED,
-    ),
-    avoid=Text(
-        "C is not larger than F, or the logits are needed anyway (metrics, distillation_loss): language_model_cross_entropy.",
-        "C 不大于 F，或本来就需要 logits（算指标、distillation_loss）时：用 language_model_cross_entropy。",
-    ),
-    equivalents=(
-        Equivalent(
-            "liger_kernel.transformers.LigerFusedLinearCrossEntropyLoss",
-            Text("takes the weight first; adds softcap and z-loss", "权重是第一个参数；另有 softcap 与 z-loss"),
-        ),
-        Equivalent(
-            "cut_cross_entropy.linear_cross_entropy",
-            Text("skips gradients that vanish in half precision", "跳过在半精度下消失的梯度"),
-        ),
-        Equivalent(
-            "firststep.losses.functional.language_model_cross_entropy", Text("takes logits", "接受 logits")
-        ),
-    ),
-)  # fmt: skip
-
-
-def _adaptive_start(input: Tensor, target: Tensor) -> Tensor:
-    """The head has 3 classes and 2 clusters, which hold 3 and 4 classes."""
-    inside = torch.tensor([0.0, math.log(3), math.log(4)], dtype=torch.float64)
-    return math.log(5) + inside[torch.bucketize(target, torch.tensor([3, 6]), right=True)].mean()
-
-
-ADAPTIVE = LossSpec(
-    name="torch.nn.AdaptiveLogSoftmaxWithLoss",
-    module="",
-    path="torch.nn.AdaptiveLogSoftmaxWithLoss",
-    title=Text("Adaptive softmax", "自适应 softmax"),
-    aliases=("adaptive softmax", "hierarchical softmax", "AdaptiveLogSoftmaxWithLoss", "分层 softmax"),
-    family="language",
-    purpose=Text(
-        "Cross-entropy over very many classes of unequal frequency: rare ones stand in clusters that share an entry of the "
-        "first softmax and have fewer features.",
-        "类别极多且频率悬殊时的交叉熵：少见的类别归入若干簇，每簇在第一层 softmax 中占一项，且使用更少的特征。",
-    ),
-    formula=r"-\log p(\text{cluster of } y) - \log p(y \mid \text{cluster})",
-    papers=(Paper("Grave et al. 2017", "Efficient Softmax Approximation for GPUs", "arXiv:1609.04309"),),
-    arguments=(
-        Argument("input", "values", "N F", "features before the last layer", "最后一层之前的特征"),
-        Argument("target", "class", "N", "class indices, the most frequent first", "类别序号，最常见的在前"),
-    ),
-    unit="token",
-    options=(
-        Option("in_features", Text("F", "F")),
-        Option("n_classes", Text("C", "C")),
-        Option(
-            "cutoffs", Text("classes at which the next cluster begins, ascending", "各簇起始的类别序号，递增")
-        ),
-        Option(
-            "div_value",
-            Text("cluster i has F / div_value^i features; default 4", "第 i 簇有 F / div_value^i 个特征；默认 4"),
-        ),
-        Option("head_bias", Text("whether the first softmax has a bias; default False", "第一层是否有偏置；默认 False")),
-    ),
-    required={"in_features": 16, "n_classes": 10, "cutoffs": [3, 6]},
-    code="""
->>> loss = torch.nn.AdaptiveLogSoftmaxWithLoss(64, 1000, cutoffs=[100, 400])
->>> output, value = loss(torch.zeros(2, 64), torch.tensor([0, 999]))
->>> output  # log-probabilities: 1/102, and 1/102 of 1/600
-tensor([ -4.6250, -11.0219], grad_fn=<AddBackward0>)
->>> value
-tensor(7.8234, grad_fn=<MeanBackward0>)
-""",
-    draw=lambda generator, n: (logits(generator, n, 16), classes(generator, n, 10)),
-    start=Start(
-        Text(
-            "ln of the head's size, plus ln of the cluster's size for classes in clusters",
-            "ln(首层大小)，位于簇中的类别再加 ln(簇大小)",
-        ),
-        _adaptive_start,
-    ),
-    minimum=Minimum(Text("0, which no finite logits reach", "0，有限的 logits 达不到"), lambda *_: 0.0),
-    hazards=(
-        Text(
-            "Class 0 must be the most frequent and the last the rarest: in another order rare classes fill the head.",
-            "第 0 类必须最常见，最后一类最少见：否则首层会被少见的类别占据。",
-        ),
-        Text(
-            "With few features a cluster gets none: F = 8 and two clusters leave 8 / 16 = 0 features to the second, whose "
-            "classes then all have the same probability for ever.",
-            "特征太少时某个簇会分不到特征：F = 8 且有两个簇时，第二簇只有 8 / 16 = 0 个特征，其中各类别的概率将永远相等。",
-        ),
-        Text(
-            "It has no ignore_index (-100 is an error), no reduction and no weights; an empty batch is NaN, and "
-            "torch.compile(fullgraph=True) fails.",
-            "没有 ignore_index（-100 会报错）、reduction 和权重；空批次得 NaN，torch.compile(fullgraph=True) 会失败。",
-        ),
-    ),
-    avoid=Text(
-        "The classes fit in memory, or a fused kernel is at hand: torch.nn.LinearCrossEntropyLoss is exact.",
-        "类别放得进显存，或有融合算子可用时：torch.nn.LinearCrossEntropyLoss 是精确的。",
-    ),
-    equivalents=(
-        Equivalent(
-            "firststep.losses.functional.language_model_cross_entropy",
-            Text("one softmax over all classes: another model", "对所有类别做一次 softmax：是另一个模型"),
-        ),
-    ),
-)  # fmt: skip
 
 
 def _multi_margin_start(input: Tensor, target: Tensor) -> float:
@@ -386,13 +224,15 @@ MULTI_MARGIN = LossSpec(
         "要求每个错误类别的得分都比正确类别低一个间隔：C 类支持向量机。",
     ),
     formula=r"\frac{w_y}{C} \sum_{j \neq y} \max(0, m - z_y + z_j)^p",
-    papers=(Paper("Weston, Watkins 1999", "Support Vector Machines for Multi-Class Pattern Recognition", "ESANN 1999"),),
+    papers=(
+        Paper("Weston, Watkins 1999", "Support Vector Machines for Multi-Class Pattern Recognition", "ESANN 1999"),
+    ),
     arguments=(Argument("input", "logits", "N C"), Argument("target", "class", "N")),
     unit="sample",
     options=(
         Option("p", Text("the power, 1 or 2; default 1", "幂次，1 或 2；默认 1")),
         Option("margin", Text("m; default 1", "m；默认 1")),
-        _WEIGHT,
+        CLASS_WEIGHT,
     ),
     code="""
 >>> input = torch.tensor([[2.0, 1.5, 0.0], [0.0, 0.0, 0.0]])
@@ -405,9 +245,8 @@ tensor(0.4167)
     invariances=(SHIFT,),
     hazards=(
         Text(
-            "The sum is divided by C, not by C - 1: a margin that held for ten classes weighs a tenth of what it did for "
-            "one.",
-            "求和后除以 C 而非 C - 1：类别越多，单个违例所占的份量越小。",
+            "The sum is divided by C: a single violated margin costs less the more classes there are.",
+            "求和后除以 C：类别越多，单个违例的损失越小。",
         ),
         Text(
             "A weighted mean divides by N, unlike CrossEntropyLoss, which divides by the sum of the weights.",
@@ -432,9 +271,12 @@ tensor(0.4167)
         ),
     ),
     plot=Plot(
-        _ONE_LOGIT.x, -3.0, 3.0, _ONE_LOGIT.at,
+        _ONE_LOGIT.x,
+        -3.0,
+        3.0,
+        _ONE_LOGIT.at,
         (Curve("p = 1"), Curve("p = 2", {"p": 2}), Curve("m = 2", {"margin": 2.0})),
     ),
-)  # fmt: skip
+)
 
-SPECS = (CROSS_ENTROPY, NLL, LINEAR, ADAPTIVE, MULTI_MARGIN)
+SPECS = (CROSS_ENTROPY, NLL, MULTI_MARGIN)

@@ -1,4 +1,4 @@
-"""torch.nn's losses of pairs and triplets."""
+"""torch.nn's losses of pairs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ RANKING = LossSpec(
     arguments=(
         Argument("input1", "values", "N"),
         Argument("input2", "values", "N"),
-        Argument("target", "signs", "N", "y: 1 if the first is to be larger, -1 if the second", "y：第一个应更大为 1，第二个应更大为 -1"),
+        Argument(
+            "target",
+            "signs",
+            "N",
+            "y: 1 if the first is to be larger, -1 if the second",
+            "y：第一个应更大为 1，第二个应更大为 -1",
+        ),
     ),
     unit="pair",
     options=(Option("margin", Text("m; default 0", "m；默认 0")),),
@@ -61,7 +67,8 @@ tensor(1.2500)
     invariances=(Invariance(Text("the same number added to both scores", "给两个得分加上同一个数"), _shift_both),),
     hazards=(
         Text(
-            "The default margin of 0 is reached by equal scores: a model that gives all the same has loss 0. Set margin=1.",
+            "The default margin of 0 is reached by equal scores: a model that gives all the same has loss 0. Set "
+            "margin=1.",
             "默认间隔为 0，得分相等即可满足：对所有样本输出同一个数的模型损失为 0。应设 margin=1。",
         ),
         Text(
@@ -70,11 +77,14 @@ tensor(1.2500)
         ),
     ),
     avoid=Text(
-        "Most pairs fall within the margin early and stop teaching: ranknet_loss, or for whole lists listnet_loss, lambdarank_loss.",
+        "Most pairs fall within the margin early and stop teaching: ranknet_loss, or for whole lists listnet_loss, "
+        "lambdarank_loss.",
         "多数样本对很快满足间隔、不再提供梯度时：用 ranknet_loss；对整个列表用 listnet_loss、lambdarank_loss。",
     ),
     equivalents=(
-        Equivalent("firststep.losses.functional.ranknet_loss", Text("a smooth form without margin", "光滑形式，没有间隔")),
+        Equivalent(
+            "firststep.losses.functional.ranknet_loss", Text("a smooth form without margin", "光滑形式，没有间隔")
+        ),
     ),
     plot=Plot(
         Text("score difference, y = 1", "得分之差，y = 1"),
@@ -102,11 +112,7 @@ HINGE_EMBEDDING = LossSpec(
         "由两个嵌入的距离计算：同类应近，异类至少相距一个间隔。",
     ),
     formula=r"\begin{cases} x & y = 1 \\ \max(0, m - x) & y = -1 \end{cases}",
-    papers=(
-        Paper(
-            "Mobahi, Collobert, Weston 2009", "Deep Learning from Temporal Coherence in Video", "ICML 2009"
-        ),
-    ),
+    papers=(Paper("Mobahi, Collobert, Weston 2009", "Deep Learning from Temporal Coherence in Video", "ICML 2009"),),
     arguments=(
         Argument("input", "positive", "*", "x, a distance, 0 or more", "x，距离，不小于 0"),
         Argument("target", "signs", "*", "y: 1 together, -1 apart", "y：1 表示同类，-1 表示异类"),
@@ -120,12 +126,17 @@ tensor([0.5000, 0.7000, 0.0000])
 """,
     draw=_signed_distances,
     start=Start(
-        Text("√2 times the share of y = 1, for unrelated unit vectors and m = 1", "无关单位向量、m = 1 时为 √2 乘以 y = 1 的比例"),
+        Text(
+            "√2 times the share of y = 1, for unrelated unit vectors and m = 1",
+            "无关单位向量、m = 1 时为 √2 乘以 y = 1 的比例",
+        ),
         lambda input, target: math.sqrt(2) * (target == 1).double().mean(),
         lambda input, target: (torch.full_like(input, math.sqrt(2)), target),
     ),
     minimum=Minimum(
-        Text("0, for distances", "0（输入为距离时）"), lambda *_: 0.0, lambda input, target: (2 * (target == -1).to(input.dtype), target)
+        Text("0, for distances", "0（输入为距离时）"),
+        lambda *_: 0.0,
+        lambda input, target: (2 * (target == -1).to(input.dtype), target),
     ),
     hazards=(
         Text(
@@ -137,12 +148,14 @@ tensor([0.5000, 0.7000, 0.0000])
             "标签 0 会同时计入两项：y = 0 时得 max(x, m)。形状不同会被广播，且没有警告。",
         ),
         Text(
-            "Unrelated unit vectors are √2 apart, beyond the default margin of 1: negatives have no gradient at the start.",
+            "Unrelated unit vectors are √2 apart, beyond the default margin of 1: negatives have no gradient at the "
+            "start.",
             "无关的单位向量相距 √2，已超过默认间隔 1：训练开始时异类样本没有梯度。",
         ),
     ),
     avoid=Text(
-        "There are classes or views to compare within a batch: supervised_contrastive_loss, info_nce_loss, triplet_margin_loss.",
+        "There are classes or views to compare within a batch: supervised_contrastive_loss, info_nce_loss, "
+        "triplet_margin_loss.",
         "批内有类别或多个视图可供比较时：用 supervised_contrastive_loss、info_nce_loss 或 triplet_margin_loss。",
     ),
     equivalents=(
@@ -213,9 +226,11 @@ tensor([0.2929, 0.7071])
             "标签 0 的损失为 0 且没有梯度：用 0 和 1 作标签会丢掉所有异类对。",
         ),
         Text(
-            "A zero vector has a gradient of about a million in float32. In float16 it is NaN, and so are vectors longer "
-            "than 256.",
-            "零向量在 float32 下的梯度约为一百万；float16 下为 NaN，长度超过 256 的向量亦然。",
+            "float16 overflows in silence: two equal vectors of length 17 cost 1 instead of 0 and have no gradient; a "
+            "zero "
+            "vector is NaN there, and has a gradient of a million in float32.",
+            "float16 会悄然溢出：两个相同的、长度为 17 的向量损失为 1 而非 0，且没有梯度；零向量在 float16 下为 NaN，"
+            "在 float32 下梯度约为一百万。",
         ),
         Text(
             "Embeddings are (N, D) only: a sequence (N, T, D) is an error.",
@@ -228,7 +243,9 @@ tensor([0.2929, 0.7071])
     ),
     equivalents=(
         Equivalent("keras.losses.CosineSimilarity", Text("minus the cosine, no negatives", "余弦取负，没有异类对")),
-        Equivalent("optax.cosine_distance", Text("1 - cosine, no negatives, not reduced", "1 - 余弦，没有异类对，不做归约")),
+        Equivalent(
+            "optax.cosine_distance", Text("1 - cosine, no negatives, not reduced", "1 - 余弦，没有异类对，不做归约")
+        ),
     ),
     plot=Plot(
         Text("cosine", "余弦"),
@@ -241,7 +258,11 @@ tensor([0.2929, 0.7071])
                 Curve(
                     f"y = -1, m = {margin:g}",
                     {"margin": margin},
-                    lambda x: (torch.stack((x, (1 - x * x).sqrt())).unsqueeze(0), torch.tensor([[1.0, 0.0]]), -torch.ones(1)),
+                    lambda x: (
+                        torch.stack((x, (1 - x * x).sqrt())).unsqueeze(0),
+                        torch.tensor([[1.0, 0.0]]),
+                        -torch.ones(1),
+                    ),
                 )
                 for margin in (0.0, 0.5)
             ),
@@ -249,174 +270,4 @@ tensor([0.2929, 0.7071])
     ),
 )
 
-
-def _move_all(generator: Generator, *triplet: Tensor) -> tuple[Tensor, ...]:
-    by = logits(generator, *triplet[0].shape)
-    return tuple(one + by for one in triplet)
-
-
-_TRIPLET_ARGUMENTS = (
-    Argument("anchor", "embeddings", "N D"),
-    Argument("positive", "embeddings", "N D", "of the same class as the anchor", "与锚样本同类"),
-    Argument("negative", "embeddings", "N D", "of another class", "异类"),
-)
-_TRIPLET_START = Start(
-    Text("m, when positive and negative are equally far", "正负样本等距时为 m"),
-    lambda *_: 1.0,
-    lambda *triplet: tuple(0 * one for one in triplet),
-    note=Text(
-        "A batch that stays exactly at m has collapsed: all embeddings are one point.",
-        "若一直恰好停在 m，说明已坍缩：所有嵌入成为一点。",
-    ),
-)
-_TRIPLET_MINIMUM = Minimum(
-    Text("0", "0"), lambda *_: 0.0, lambda anchor, *_: (anchor, anchor, anchor + 40)
-)
-_MOVED = Invariance(Text("the same vector added to all three", "给三者加上同一个向量"), _move_all)
-_TRIPLET_PLOT = Plot(
-    Text("distance to the negative; to the positive it is 1", "到负样本的距离；到正样本的距离为 1"),
-    0.01,
-    4.0,
-    lambda x: (torch.zeros(1, 1), torch.ones(1, 1), x.reshape(1, 1)),
-    (Curve("m = 1"), Curve("m = 0.2", {"margin": 0.2})),
-)
-
-TRIPLET = LossSpec(
-    name="torch.nn.TripletMarginLoss",
-    module="",
-    path="torch.nn.TripletMarginLoss",
-    title=Text("torch's triplet loss", "torch 的三元组损失"),
-    aliases=("nn.TripletMarginLoss", "F.triplet_margin_loss", "torch triplet"),
-    family="metric",
-    purpose=Text(
-        "Given triplets: the anchor is to be a margin nearer to the positive than to the negative.",
-        "给定三元组：要求锚样本到正样本的距离比到负样本的小一个间隔。",
-    ),
-    formula=r"\max(0, \lVert a - p \rVert - \lVert a - n \rVert + m)",
-    papers=(
-        Paper(
-            "Balntas et al. 2016",
-            "Learning Local Feature Descriptors with Triplets and Shallow Convolutional Neural Networks",
-            "BMVC 2016",
-        ),
-    ),
-    arguments=_TRIPLET_ARGUMENTS,
-    unit="triplet",
-    options=(
-        Option("margin", Text("m, above 0; default 1", "m，大于 0；默认 1")),
-        Option("p", Text("the norm; default 2", "范数；默认 2")),
-        Option(
-            "swap",
-            Text(
-                "takes the negative's distance to the positive, where that is smaller; default False",
-                "负样本到正样本的距离更小时取之；默认 False",
-            ),
-        ),
-        Option("eps", Text("added to each coordinate of a difference; default 1e-6", "加到差的每个坐标上；默认 1e-6")),
-    ),
-    code="""
->>> anchor, positive = torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 0.0]])
->>> negative = torch.tensor([[1.5, 0.0]])
->>> torch.nn.TripletMarginLoss()(anchor, positive, negative)
-tensor(0.5000)
->>> torch.nn.TripletMarginLoss(swap=True)(anchor, positive, negative)
-tensor(1.5000)
-""",
-    draw=lambda generator, n: tuple(logits(generator, n, 6) for _ in range(3)),
-    start=_TRIPLET_START,
-    minimum=_TRIPLET_MINIMUM,
-    invariances=(_MOVED,),
-    hazards=(
-        Text(
-            "The mean counts triplets that cost nothing, so it shrinks as training goes on: divide by those above 0 to keep "
-            "the scale.",
-            "mean 把损失为 0 的三元组也计入，因此训练中会越来越小：要保持量级，应除以大于 0 的个数。",
-        ),
-        Text(
-            "Distances are norms, not squares as in FaceNet: margins do not carry over.",
-            "距离是范数，而非 FaceNet 中的平方：两者的间隔不能通用。",
-        ),
-        Text(
-            "Shapes are broadcast without a word: one positive for all anchors is taken.",
-            "形状会被无声广播：一个正样本配所有锚样本也会被接受。",
-        ),
-    ),
-    avoid=Text(
-        "The batch has labels: batch_hard_triplet_loss and semi_hard_triplet_loss find the triplets that still teach.",
-        "批内有标签时：batch_hard_triplet_loss 与 semi_hard_triplet_loss 会找出仍有梯度的三元组。",
-    ),
-    equivalents=(
-        Equivalent("firststep.losses.functional.triplet_margin_loss", Text("see its page", "见其页面")),
-        Equivalent(
-            "pytorch_metric_learning.losses.TripletMarginLoss",
-            Text(
-                "takes labels, normalizes embeddings, and divides by the triplets above 0",
-                "接受标签、归一化嵌入，并除以大于 0 的三元组个数",
-            ),
-        ),
-    ),
-    plot=_TRIPLET_PLOT,
-)
-
-
-TRIPLET_DISTANCE = LossSpec(
-    name="torch.nn.TripletMarginWithDistanceLoss",
-    module="",
-    path="torch.nn.TripletMarginWithDistanceLoss",
-    title=Text("Triplet loss with a distance of your own", "自定义距离的三元组损失"),
-    aliases=("TripletMarginWithDistanceLoss", "F.triplet_margin_with_distance_loss", "自定义距离三元组"),
-    family="metric",
-    purpose=Text(
-        "The triplet loss for any distance function, such as 1 minus the cosine.",
-        "适用于任意距离函数（例如 1 减余弦）的三元组损失。",
-    ),
-    formula=r"\max(0, d(a, p) - d(a, n) + m)",
-    papers=(
-        Paper(
-            "Schroff, Kalenichenko, Philbin 2015",
-            "FaceNet: A Unified Embedding for Face Recognition and Clustering",
-            "arXiv:1503.03832",
-        ),
-    ),
-    arguments=_TRIPLET_ARGUMENTS,
-    unit="triplet",
-    options=(
-        Option(
-            "distance_function",
-            Text("d(a, b) gives (N,); default torch.nn.PairwiseDistance()", "d(a, b) 给出 (N,)；默认 torch.nn.PairwiseDistance()"),
-        ),
-        Option("margin", Text("m, above 0; default 1", "m，大于 0；默认 1")),
-        Option("swap", Text("as in TripletMarginLoss; default False", "同 TripletMarginLoss；默认 False")),
-    ),
-    code="""
->>> def distance(a, b):
-...     return 1 - torch.nn.functional.cosine_similarity(a, b)
->>> loss = torch.nn.TripletMarginWithDistanceLoss(distance_function=distance, margin=0.5)
->>> loss(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 1.0]]))
-tensor(0.)
-""",
-    draw=lambda generator, n: tuple(logits(generator, n, 6) for _ in range(3)),
-    start=_TRIPLET_START,
-    minimum=_TRIPLET_MINIMUM,
-    invariances=(_MOVED,),
-    hazards=(
-        Text(
-            "d is a distance. A similarity, such as torch.nn.CosineSimilarity(), is taken and trains the opposite: a perfect "
-            "triplet then costs 3 instead of 0.",
-            "d 是距离。若传入相似度（例如 torch.nn.CosineSimilarity()）会被接受并朝相反方向训练：完美的三元组损失为 3 而非 0。",
-        ),
-        Text("A lambda cannot be pickled, and then neither can the loss.", "lambda 无法 pickle，损失对象也就无法 pickle。"),
-    ),
-    avoid=Text(
-        "The batch has labels, or the distance is a norm: batch_hard_triplet_loss, triplet_margin_loss.",
-        "批内有标签，或距离就是范数时：用 batch_hard_triplet_loss、triplet_margin_loss。",
-    ),
-    equivalents=(
-        Equivalent(
-            "torch.nn.TripletMarginLoss", Text("equal with the default distance", "使用默认距离时相同")
-        ),
-    ),
-    plot=_TRIPLET_PLOT,
-)
-
-SPECS = (RANKING, HINGE_EMBEDDING, COSINE_EMBEDDING, TRIPLET, TRIPLET_DISTANCE)
+SPECS = (RANKING, HINGE_EMBEDDING, COSINE_EMBEDDING)

@@ -29,8 +29,9 @@ def without(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def without_self(scores: Tensor) -> Tensor:
-    """The scores without those of each sample with itself, as in :func:`without`."""
-    return torch.diagonal_scatter(scores, scores.new_full((len(scores),), torch.finfo(scores.dtype).min))
+    """The scores without those of each sample with itself, as in :func:`without`; written into the scores."""
+    scores.diagonal().fill_(torch.finfo(scores.dtype).min)
+    return scores
 
 
 def counted(values: Tensor, mask: Tensor | None) -> Tensor | tuple[Tensor, Tensor]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from ._build import function as _function
+from ._distribution import distribution_nll_loss as distribution_nll_loss
 from ._families import SPECS as _SPECS
 from ._reduce import reduce as reduce
 
 _FUNCTIONS: dict[str, Any] = {_spec.name: _function(_spec) for _spec in _SPECS}
 
-__all__ = ["reduce", *_FUNCTIONS]
+__all__ = ["distribution_nll_loss", "reduce", *_FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,10 +79,12 @@ def _as_if_absent(
     with_them, slopes = loss.gradients(both, **asked)
     found = [same(with_them, value, f"{what} rows in the mean")]
     for i, before, after in zip(loss.differentiable, gradient, slopes, strict=True):
-        rows = before.shape[0]
+        if loss.spec.arguments[i].kind == "parameters":
+            found.append(same(after, before, f"the gradient of parameters beside {what} rows"))
+            continue
+        rows = len(before)
         found.append(same(after[:rows], before, f"the gradient beside {what} rows"))
-        if loss.spec.arguments[i].kind != "parameters":
-            found.append(same(after[rows:], torch.zeros_like(after[rows:]), f"the gradient of {what} rows"))
+        found.append(same(after[rows:], torch.zeros_like(after[rows:]), f"the gradient of {what} rows"))
     return found
 
 
