@@ -226,6 +226,19 @@ def test_one_share_for_all_is_that_share_for_each(denominator: Any) -> None:
         torch.testing.assert_close(one, each, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("denominator", "count"),
+    [("weight", 6), ("valid", 6), ("elements", 6), ("batch", 6), (5.0, 5), (torch.tensor(7.0), 7)],
+)
+@pytest.mark.parametrize("lam", [0.3, SHARES], ids=["number", "each"])
+def test_mixup_divides_by_what_is_asked(denominator: Any, count: int, lam: Any) -> None:
+    logits, a, b = batch()
+
+    value = losses.mixup_loss(losses.CrossEntropyLoss(denominator=denominator), logits, a, b, lam)
+
+    torch.testing.assert_close(value, by_hand(logits, a, b, torch.as_tensor(lam).double().expand(6)).sum() / count)
+
+
 def test_where_a_target_of_one_side_is_ignored_only_its_share_is_left_out() -> None:
     logits, a, b = batch(2)
     a[0] = -100
@@ -284,4 +297,15 @@ def test_messages_of_mixup() -> None:
         lambda: losses.mixup_loss(nn.CrossEntropyLoss(), logits, a, b, SHARES),
         "mixup_loss: lam has shape (6,), but the loss gives one number for the batch. "
         "Give it reduction='none', or one lam",
+    )
+
+
+def test_a_module_tells_its_total_whatever_its_reduction() -> None:
+    logits, target, _ = batch()
+    weight = torch.arange(6.0).double()
+
+    total = losses.CrossEntropyLoss(label_smoothing=0.1, reduction="sum").total(logits, target, weight=weight)
+
+    torch.testing.assert_close(
+        total, functional.cross_entropy(logits, target, label_smoothing=0.1, reduction="total", weight=weight)
     )

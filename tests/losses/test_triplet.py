@@ -178,12 +178,15 @@ def test_coinciding_points_of_a_triplet_have_a_finite_gradient() -> None:
 
 
 def test_far_from_the_origin_the_choice_and_the_distances_are_exact() -> None:
-    # Products of rows near 4096 are near 1.7e7, where float32 has steps of 2; the distances are 1/8 and 1/4.
-    embeddings = 4096 + torch.tensor([[0.0, 0.0], [0.125, 0.0], [0.0, 0.25], [0.0, 8.0]])
+    # Squares of rows are near 5e7, where float32 has steps of 4; the distances are eighths up to 1.4, exact in float32.
+    generator = torch.Generator().manual_seed(0)
+    near = torch.randint(9, (24, 3), generator=generator) / 8
+    labels = torch.arange(24) % 4
 
-    each = functional.batch_hard_triplet_loss(embeddings, torch.tensor([0, 0, 1, 1]), margin=0.5, reduction="none")
+    each = functional.batch_hard_triplet_loss(4096 + near, labels, margin=0.5, reduction="none")
 
-    assert each[:2].tolist() == [0.375, pytest.approx(0.125 - math.hypot(0.125, 0.25) + 0.5)]
+    expected, _ = batch_hard(near.double().numpy(), labels.numpy(), margin=0.5)
+    assert each.tolist() == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_masked_samples_are_neither_positives_nor_negatives() -> None:

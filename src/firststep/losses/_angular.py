@@ -44,9 +44,9 @@ def _scores(embeddings: Tensor, centers: Tensor, scale: float) -> Tensor:
     return unit(embeddings) * scale @ unit(centers).T
 
 
-def _softmax(scores: Tensor, target: Tensor, moved: Tensor) -> Tensor:
-    """Cross-entropy with other scores for the true classes."""
-    scores = scores.scatter(1, target.unsqueeze(1), moved.unsqueeze(1))
+def _softmax(scores: Tensor, target: Tensor, change: Tensor) -> Tensor:
+    """Cross-entropy, with the scores of the true classes changed."""
+    scores = scores.scatter_add(1, target.unsqueeze(1), change.unsqueeze(1))
     return F.cross_entropy(scores, target, reduction="none")
 
 
@@ -72,7 +72,7 @@ def arcface_loss(
         moved = torch.where(true > 0, moved, true)
     else:
         moved = torch.where(true > -scale * math.cos(margin), moved, true - scale * margin * math.sin(margin))
-    return _softmax(scores, target, moved)
+    return _softmax(scores, target, moved - true)
 
 
 def cosface_loss(
@@ -80,7 +80,7 @@ def cosface_loss(
 ) -> Tensor:
     """Only the (N,) scores of the true classes are moved."""
     scores = _scores(embeddings, centers, scale)
-    return _softmax(scores, target, pick(scores, target) - scale * margin)
+    return _softmax(scores, target, scores.new_full((len(target),), -scale * margin))
 
 
 def _normalized_softmax(embeddings: Tensor, target: Tensor, centers: Tensor) -> Tensor:

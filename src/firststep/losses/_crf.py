@@ -46,9 +46,8 @@ def linear_chain_crf_loss(
         order, counts = _packed(mask)
         emissions, tags = emissions.gather(1, order.unsqueeze(2).expand(emissions.shape)), tags.gather(1, order)
     transitions, start, end = (one.clamp(min=_FORBIDDEN) for one in (transitions, start, end))
-    true = torch.cat((start[tags[:, :1]], transitions[tags[:, :-1], tags[:, 1:]]), 1)
-    true = true + emissions.gather(2, tags.unsqueeze(2)).squeeze(2)
-    first, *rest = (emissions - true.unsqueeze(2)).unbind(1)
+    entered = torch.cat((start[tags[:, :1]], transitions[tags[:, :-1], tags[:, 1:]]), 1).unsqueeze(2)
+    first, *rest = (emissions - emissions.gather(2, tags.unsqueeze(2)) - entered).unbind(1)
     score, into = start + first, transitions.T.contiguous()
     for t, step in enumerate(rest, start=1):
         moved = (score.unsqueeze(1) + into).logsumexp(2) + step

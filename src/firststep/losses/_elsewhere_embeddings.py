@@ -14,7 +14,7 @@ _REDUCER = Text(
 MULTI_SIMILARITY = pointer(
     "pytorch_metric_learning.losses.MultiSimilarityLoss",
     title=Text("Multi-similarity with a miner", "多重相似度损失（含挖掘）"),
-    aliases=("multi similarity", "pytorch-metric-learning", "pml", "miner", "hard mining", "难例挖掘"),
+    aliases=("multi similarity", "pytorch-metric-learning", "pml", "miner", "multi-similarity", "多重相似度"),
     family="metric",
     purpose=Text(
         "Retrieval from labels: pairs weigh by how hard they are, alone and beside others. The library has some forty "
@@ -298,7 +298,6 @@ CACHED = pointer(
     aliases=(
         "gradcache",
         "mnrl",
-        "multiple negatives ranking",
         "sentence transformers",
         "cached contrastive",
         "大批量对比",

@@ -317,7 +317,7 @@ trainer.train()
 ENTMAX = pointer(
     "entmax.Entmax15Loss",
     title=Text("Entmax 1.5", "Entmax 1.5 损失"),
-    aliases=("entmax", "entmax15", "sparse softmax", "稀疏 softmax"),
+    aliases=("entmax", "entmax15", "entmax loss"),
     family="classification",
     purpose=Text(
         "Between softmax and sparsemax: probabilities that can be exactly 0, with a gradient smoother than "

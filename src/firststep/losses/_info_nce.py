@@ -68,7 +68,7 @@ INFO_NCE = LossSpec(
         "cpc",
         "moco",
         "in-batch negatives",
-        "multiple negatives ranking",
+        "mnrl",
         "对比学习",
         "批内负样本",
     ),

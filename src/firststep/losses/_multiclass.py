@@ -115,7 +115,7 @@ tensor(1.5487)
 
 
 def sparsemax_loss(input: Tensor, target: Tensor) -> Tensor:
-    """The loss is stationary in the threshold: found without a gradient, and one step with it for the second derivative.
+    """The loss is stationary in the threshold, found without a gradient; one step with it gives second derivatives.
 
     Scores are taken relative to their largest: nothing of the size of z squared is ever subtracted. The threshold is
     the root of the convex ``sum(max(0, z - tau)) - 1``. Newton's method climbs to it from the left, and the product of

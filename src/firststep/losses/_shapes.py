@@ -100,7 +100,7 @@ def check(name: str, arguments: Sequence[Argument], tensors: Sequence[Tensor]) -
             )
         form = argument.form(tensor)
         if not _is(form.dtype, tensor):
-            raise LossError(_wrong_dtype(name, form, tensor))
+            raise LossError(_wrong_dtype(name, form, tensor, _class_axis(arguments[0], form)))
         if not _bind(form.shape.split(), tuple(tensor.shape), sizes):
             raise LossError(_wrong_shape(name, form, tensor, sizes, arguments, tensors))
 
@@ -173,14 +173,12 @@ def _wrap(argument: Argument) -> str:
     return f"Type torch.as_tensor({argument.name})"
 
 
-def _wrong_dtype(name: str, argument: Argument, tensor: Tensor) -> str:
+def _wrong_dtype(name: str, argument: Argument, tensor: Tensor, axis: int) -> str:
     given = str(tensor.dtype).removeprefix("torch.")
     head = f"{name}: {argument.name} is {given} of shape {tuple(tensor.shape)}; it holds {KINDS[argument.kind].en}"
     if argument.dtype == "integer":
-        return (
-            f"{head}, and must be an integer tensor. Type {argument.name}.long() if it holds them already, "
-            f"{argument.name}.argmax(1) if it is one-hot"
-        )
+        one_hot = f", {argument.name}.argmax({axis}) if it is one-hot" if argument.kind == "class" else ""
+        return f"{head}, and must be an integer tensor. Type {argument.name}.long() if it holds them already{one_hot}"
     return f"{head}, and must be floating. Type {argument.name}.float()"
 
 
@@ -203,16 +201,23 @@ def _wrong_shape(
         f"{name}: {argument.name} has shape {shape} beside {first.name} of shape {beside}. "
         f"For {first.name} {axes(first.shape)} it must be {wanted}, here {expected}"
     )
-    fix = _fix(argument, shape, first.name, beside)
+    fix = _fix(argument, shape, first.name, beside, _class_axis(first, argument))
     return f"{message}. {fix}" if fix else message
 
 
-def _fix(argument: Argument, shape: tuple[int, ...], first: str, beside: tuple[int, ...]) -> str:
+def _class_axis(first: Argument, argument: Argument) -> int:
+    """The axis of the first argument that a class index stands for: counted from the end behind a ``*``."""
+    pattern = first.shape.split()
+    axis = next((i for i, letter in enumerate(pattern) if letter not in argument.shape.split()), 1)
+    return axis - len(pattern) if "*" in pattern[:axis] else axis
+
+
+def _fix(argument: Argument, shape: tuple[int, ...], first: str, beside: tuple[int, ...], axis: int) -> str:
     """What to type, where the shapes tell."""
     if argument.kind == "class":
         if shape == beside:
-            return f"If it is one-hot, type {argument.name}.argmax(1)"
-        if len(beside) > 2 and shape == beside[:-1]:
+            return f"If it is one-hot, type {argument.name}.argmax({axis})"
+        if axis == 1 and len(beside) > 2 and shape == beside[:-1]:
             return f"The classes stand on axis 1: type {first}.movedim(-1, 1)"
         if len(shape) == 2 and shape[1] == 1 and len(beside) == 2:
             return f"Type {argument.name}.squeeze(1)"

@@ -213,8 +213,8 @@ class LossSpec:
         options: the hyperparameters.
         learned: the module's parameters.
         mask_shape: the mask's pattern, where the kernel takes the mask itself.
-        fused: the sum over all units in one pass, where torch has it: as the kernel, with ``ignore_index`` beside where a
-            target holds classes, otherwise with ``reduction``, "sum" or "mean"; None is returned for options it has not.
+        fused: the sum over all units in one pass, where torch has it: as the kernel, with ``ignore_index`` beside where
+            a target holds classes, otherwise with ``reduction``, "sum" or "mean"; None for options it has not.
         invariances: changes of the tensors that leave its values as they were.
         exceptions: the laws of ``firststep.testing.LAWS`` that it does not obey, each with the reason.
         limits: options that make it something known.

@@ -134,6 +134,7 @@ COX = LossSpec(
     ),
     papers=(
         Paper("Cox 1972", "Regression Models and Life-Tables", "J. R. Stat. Soc. B 34(2)"),
+        Paper("Breslow 1974", "Covariance Analysis of Censored Survival Data", "Biometrics 30(1)"),
         Paper(
             "Efron 1977", "The Efficiency of Cox's Likelihood Function for Censored Data", "J. Am. Stat. Assoc. 72(359)"
         ),

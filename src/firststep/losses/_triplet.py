@@ -259,7 +259,7 @@ BATCH_HARD_TRIPLET = LossSpec(
     name="batch_hard_triplet_loss",
     module="BatchHardTripletLoss",
     title=Text("Batch-hard triplet loss", "批内最难三元组损失"),
-    aliases=("batch hard", "hard mining", "online triplet mining", "re-identification", "难例挖掘", "行人重识别"),
+    aliases=("batch hard", "online triplet mining", "re-identification", "批内难例挖掘", "行人重识别"),
     family="metric",
     purpose=Text(
         "Embeddings with labels: each anchor with the farthest sample of its label and the nearest of another.",
