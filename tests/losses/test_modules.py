@@ -236,3 +236,30 @@ def test_the_denominator_may_stand_in_the_constructor_or_go_with_a_batch() -> No
 
     assert float(module(x, y)) == pytest.approx(4 * 0.433781 / 8, rel=1e-5)
     assert float(module(x, y, denominator=2.0)) == pytest.approx(4 * 0.433781 / 2, rel=1e-5)
+
+
+def test_options_are_attributes_that_may_be_changed() -> None:
+    module = losses.SoftmaxFocalLoss(gamma=2.0)
+    module.gamma = 0.0
+    x, y = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+
+    assert module.reduction == "mean"
+    assert torch.allclose(module(x, y), nn.functional.cross_entropy(x, y))
+
+
+@pytest.mark.parametrize("name", ["info_nce_loss", "cross_entropy"])
+def test_autocast_does_not_reach_into_a_loss(name: str) -> None:
+    spec = losses.catalog[name]
+    assert spec.draw is not None
+    tensors = [
+        one.float() if one.is_floating_point() else one for one in spec.draw(torch.Generator().manual_seed(0), 6)
+    ]
+    function = getattr(functional, name)
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = function(*tensors)
+        compiled = torch.compile(function, fullgraph=True, backend="eager")(*tensors)
+
+    assert inside.dtype == torch.float32
+    assert torch.equal(inside, function(*tensors))
+    assert torch.equal(compiled, inside)

@@ -75,26 +75,27 @@ class Loss(nn.Module):
     def __init__(self, **options: Any) -> None:
         super().__init__()
         spec = self.spec
-        self._asked = {name: options.pop(name) for name in _constant(spec) if name in options}
-        sizes = {name: options.pop(name) for name in _sizes(spec) if name in options}
-        check_options(spec, options, [*_sizes(spec), *_constant(spec)])
+        constant, sizes = _constant(spec), _sizes(spec)
+        self._given = tuple(name for name in [*sizes, *spec.defaults, *constant] if name in options)
+        check_options(spec, {name: options[name] for name in options if name not in constant + sizes}, sizes + constant)
         _complete(spec, options)
-        self._sizes = sizes
-        self._options = {
-            name: options[name] for name in spec.defaults if name in options and not _is_tensor(options[name])
-        }
-        for store in (options, self._asked):
-            for name in [name for name, value in store.items() if _is_tensor(value)]:
-                self.register_buffer(name, store[name])
-        self._tensors = tuple(name for name in options if _is_tensor(options[name]))
-        self._asked_tensors = tuple(name for name in self._asked if _is_tensor(self._asked[name]))
-        self._asked = {name: value for name, value in self._asked.items() if not _is_tensor(value)}
+        for name, default in {**spec.defaults, **{name: Asked._field_defaults[name] for name in constant}}.items():
+            self._keep(name, options.get(name, default))
+        for name in sizes:
+            self._keep(name, options.get(name))
         for learned in spec.learned:
-            missing = [axis for axis in learned.shape if not axis.isdigit() and axis not in sizes]
+            missing = [axis for axis in learned.shape if not axis.isdigit() and axis not in options]
             if missing:
                 raise TypeError(f"{spec.module} needs {missing[0]!r}, a size of its parameter {learned.name!r}")
-            shape = (int(axis) if axis.isdigit() else sizes[axis] for axis in learned.shape)
+            shape = (int(axis) if axis.isdigit() else options[axis] for axis in learned.shape)
             self.register_parameter(learned.name, nn.Parameter(learned.initial(*shape)))
+
+    def _keep(self, name: str, value: Any) -> None:
+        """As an attribute: a tensor is a buffer, which moves with the module."""
+        if isinstance(value, Tensor):
+            self.register_buffer(name, value)
+        else:
+            setattr(self, name, value)
 
     def forward(self, *tensors: Tensor, **given: Any) -> Any:
         """The loss of a batch; ``weight``, ``mask`` and ``denominator`` as in the function."""
@@ -116,20 +117,20 @@ class Loss(nn.Module):
         unknown = [name for name in given if name not in _PER_CALL or name not in shared(spec)]
         if unknown:
             raise TypeError(f"{spec.module} takes {unknown[0]!r} in its constructor, if at all, not with a batch")
-        options = self._options | {name: getattr(self, name) for name in self._tensors}
+        options = {name: getattr(self, name) for name in spec.defaults}
         return evaluate(spec, tensors, options, Asked(**(self.asked() | given | over)))
 
     def asked(self) -> dict[str, Any]:
-        """What all losses take, as far as the constructor was given it."""
-        return self._asked | {name: getattr(self, name) for name in self._asked_tensors}
+        """What all losses take, as the module has it."""
+        return {name: getattr(self, name) for name in _constant(self.spec)}
 
     def extra_repr(self) -> str:
         """The options that were given."""
-        shown = {**self._sizes, **self._options, **self._asked}
-        parts = [f"{name}={value!r}" for name, value in shown.items()]
-        tensors = [*self._tensors, *self._asked_tensors]
-        parts += [f"{name}=<{'x'.join(map(str, getattr(self, name).shape)) or 'scalar'}>" for name in tensors]
-        return ", ".join(parts)
+        values = {name: getattr(self, name) for name in self._given}
+        tensors = {
+            name: f"<{'x'.join(map(str, one.shape)) or 'scalar'}>" for name, one in values.items() if _is_tensor(one)
+        }
+        return ", ".join(f"{name}={tensors.get(name, repr(value))}" for name, value in values.items())
 
 
 def module(spec: LossSpec) -> type[Loss]:

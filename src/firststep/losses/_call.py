@@ -42,9 +42,17 @@ def shared(spec: LossSpec) -> tuple[str, ...]:
 
 
 def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Any:
-    """The loss of these tensors. Half precision is widened: the values of bfloat16 and float16 are float32."""
-    assert spec.kernel is not None
+    """The loss of these tensors. Half precision is widened, also inside autocast: the values are float32."""
     check(spec.name, spec.arguments, tensors)
+    device = tensors[0].device.type
+    if device == "meta" or not torch.is_autocast_enabled(device):
+        return _evaluate(spec, tensors, options, asked)
+    with torch.autocast(device, enabled=False):
+        return _evaluate(spec, tensors, options, asked)
+
+
+def _evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Any:
+    assert spec.kernel is not None
     tensors = [one.float() if one.dtype in _HALF else one for one in tensors]
     total = _fused(spec, tensors, options, asked) if _fusible(spec, tensors, asked) else None
     if isinstance(total, Tensor):
@@ -104,6 +112,7 @@ def _fusible(spec: LossSpec, tensors: Sequence[Tensor], asked: Asked) -> bool:
         and asked.weight is None
         and asked.mask is None
         and asked.class_weight is None
+        and isinstance(asked.denominator, str)
         and asked.denominator in ("weight", "valid")
         and (
             spec.class_target is None

@@ -60,7 +60,7 @@ UNITS = {
     "box": Text("box", "框"),
     "pair": Text("pair", "样本对"),
     "triplet": Text("triplet", "三元组"),
-    "image": Text("image and class", "图像与类别"),
+    "image": Text("image, or image and class", "图像，或图像与类别"),
     "sequence": Text("sequence", "序列"),
     "list": Text("list", "列表"),
     "anchor": Text("anchor; it depends on the whole batch", "锚样本；取决于整个批"),

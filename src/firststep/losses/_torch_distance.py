@@ -299,7 +299,10 @@ tensor(0.1534)
         "一般应改用 gaussian_nll_loss：稳定且可编译；均值学得不好时用 beta_nll_loss；有离群值时用 student_t_nll_loss。",
     ),
     equivalents=(
-        Equivalent("firststep.losses.functional.gaussian_nll_loss", Text("see its page", "见其页面")),
+        Equivalent(
+            "firststep.losses.functional.gaussian_nll_loss",
+            Text("takes log v, has no floor, compiles", "接受 log v，没有下限，可编译"),
+        ),
         Equivalent(
             "torch.distributions.Normal",
             Text("-log_prob, of the standard deviation, with ln(2π)/2", "-log_prob，用标准差，含 ln(2π)/2"),

@@ -110,7 +110,10 @@ tensor(1.5000)
         "批内有标签时：batch_hard_triplet_loss 与 semi_hard_triplet_loss 会找出仍有梯度的三元组。",
     ),
     equivalents=(
-        Equivalent("firststep.losses.functional.triplet_margin_loss", Text("see its page", "见其页面")),
+        Equivalent(
+            "firststep.losses.functional.triplet_margin_loss",
+            Text("adds no eps; a soft margin and squares by option", "不加 eps；可选软间隔与平方距离"),
+        ),
         Equivalent(
             "pytorch_metric_learning.losses.TripletMarginLoss",
             Text(
