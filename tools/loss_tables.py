@@ -32,7 +32,7 @@ def _row(spec: LossSpec, language: Language) -> str:
 
 def counts(language: Language) -> str:
     """How many losses there are, and whose."""
-    own = sum(spec.kernel is not None for spec in losses.catalog.values())
+    own = sum(spec.ours for spec in losses.catalog.values())
     torch = sum(spec.path.startswith("torch.nn.") for spec in losses.catalog.values())
     rest = len(losses.catalog) - own - torch
     return {

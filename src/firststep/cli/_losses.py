@@ -74,7 +74,7 @@ def _summary(spec: LossSpec, language: losses.Language) -> dict[str, Any]:
         "title": losses.say(spec.title, language),
         "purpose": losses.say(spec.purpose, language),
         "formula": spec.formula,
-        "ours": spec.kernel is not None,
+        "ours": spec.ours,
     }
 
 

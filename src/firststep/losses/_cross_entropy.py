@@ -294,7 +294,7 @@ tensor(0.7269)
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, *, pos_weight: float | Tensor | None = None
 ) -> Tensor:
-    """torch's own, to the last bit."""
+    """torch's own."""
     if pos_weight is None:
         return F.binary_cross_entropy_with_logits(input, target, reduction="none")
     weight = torch.as_tensor(pos_weight, dtype=input.dtype, device=input.device)
@@ -380,7 +380,7 @@ tensor(0.6511)
     ),
     avoid=Text("Exactly one of the classes is true: cross_entropy.", "恰好只有一个类别成立时：用 cross_entropy。"),
     equivalents=(
-        Equivalent("torch.nn.BCEWithLogitsLoss", Text("equal to the last bit", "逐位相同")),
+        Equivalent("torch.nn.BCEWithLogitsLoss", Text("values equal to the last bit", "数值逐位相同")),
         Equivalent("optax.sigmoid_binary_cross_entropy", Text("not reduced", "不做归约")),
     ),
     plot=Plot(

@@ -297,7 +297,6 @@ CACHED = pointer(
     title=Text("Contrastive loss of large batches (GradCache)", "大批量对比损失（GradCache）"),
     aliases=(
         "gradcache",
-        "mnrl",
         "sentence transformers",
         "cached contrastive",
         "大批量对比",

@@ -29,7 +29,7 @@ def sure(input: Tensor, target: Tensor, size: float = 40.0) -> tuple[Tensor, Ten
 
 
 def poly1_cross_entropy(input: Tensor, target: Tensor, *, epsilon: float = 1.0) -> Tensor:
-    """``1 - p`` as ``-expm1(log p)``, exact for sure models too."""
+    """``1 - p`` as ``-expm1(log p)``, as accurate as log p is."""
     cost = cross_entropy(input, target)
     return cost if epsilon == 0 else cost - epsilon * torch.expm1(-cost)
 

@@ -25,7 +25,7 @@ _LOG_ZERO = Option(
 
 
 def _miss(cost: Tensor) -> Tensor:
-    """``1 - p`` from -log p, exact for sure models too."""
+    """``1 - p`` from -log p, as accurate as that."""
     return -torch.expm1(-cost)
 
 

@@ -274,6 +274,11 @@ class LossSpec:
         return next((i for i, one in enumerate(self.arguments) if one.holds("class")), None)
 
     @property
+    def ours(self) -> bool:
+        """Whether the loss is here, and not only described."""
+        return self.kernel is not None or self.path.startswith("firststep.")
+
+    @property
     def separable(self) -> bool:
         """Whether each value depends on its own rows alone."""
         return self.unit not in COUPLED
