@@ -225,3 +225,12 @@ def test_the_command_says_when_nothing_is_found(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "no loss has all of these words: xyzzy. Try fewer, or: firststep losses\n"
     assert main(["losses", "show", "focl"]) == 2
     assert capsys.readouterr().err.startswith("firststep: there is no loss 'focl'. Did you mean 'focal'?")
+
+
+def test_notebooks_show_a_loss_with_its_formula_and_the_catalogue_as_a_table() -> None:
+    page = losses.catalog["focal"]._repr_markdown_()
+
+    assert page.startswith("# Focal loss over classes\n\n`losses.functional.softmax_focal_loss`")
+    assert "$$\n-(1 - p_y)^{\\gamma} \\log p_y" in page
+    assert "```python\ninput = torch.tensor(" in page
+    assert losses.catalog._repr_markdown_().count("\n") == len(ALL) + 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -105,6 +108,20 @@ def test_a_reference_that_differs_in_value_or_gradient_is_seen() -> None:
 
 def test_torch_losses_fail_where_they_are_known_to() -> None:
     assert check_loss(nn.CrossEntropyLoss(), like="cross_entropy").failed == ["empty", "all_masked"]
+
+
+PUBLISHED = json.loads((Path(__file__).parents[2] / "benchmarks" / "results" / "laws.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(torch.__version__ != PUBLISHED["version"], reason="the table is of another torch")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", PUBLISHED["torch"])
+def test_the_published_table_of_torch_is_what_is_found(name: str) -> None:
+    report = check_loss(name)
+
+    assert {law: one.status for law, one in report.outcomes.items()} == {
+        law: one["status"] for law, one in PUBLISHED["torch"][name].items()
+    }
 
 
 def test_a_naive_formula_is_found_out() -> None:

@@ -208,12 +208,12 @@ BI_TEMPERED = LossSpec(
         ),
     ),
     code="""
->>> input = torch.tensor([[9.0, 0.0, 0.0], [9.0, 0.0, 0.0]])
+>>> input = torch.tensor([[4.0, 0.0, 0.0], [4.0, 0.0, 0.0]])
 >>> target = torch.tensor([0, 1])  # the second label is wrong
 >>> losses.BiTemperedLogisticLoss(reduction="none")(input, target)
-tensor([0.0066, 2.7614])
+tensor([0.1028, 1.8638])
 >>> losses.BiTemperedLogisticLoss(t1=1.0, t2=1.0, reduction="none")(input, target)  # cross-entropy
-tensor([2.4676e-04, 9.0002e+00])
+tensor([0.0360, 4.0360])
 """,
     draw=lambda generator, n: (logits(generator, n, 5), classes(generator, n, 5)),
     start=Start(

@@ -78,6 +78,10 @@ class Catalog(Mapping[str, LossSpec]):
         scored = [(_score(spec, asked), i, spec) for i, spec in enumerate(self.values())]
         return [spec for score, _, spec in sorted(scored, key=lambda one: (-one[0], one[1])) if score]
 
+    def _repr_markdown_(self) -> str:
+        rows = (f"| `{spec.name}` | {spec.purpose.en.replace('|', '&#124;')} |" for spec in self.values())
+        return "\n".join(["| loss | what for |", "|---|---|", *rows])
+
     def __str__(self) -> str:
         from ._show import listing
 

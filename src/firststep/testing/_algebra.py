@@ -15,6 +15,7 @@ _EXACT = 1e-9
 
 def same(a: Tensor, b: Tensor, what: str, tolerance: float = _EXACT) -> Outcome:
     """Whether two results agree, relative to the larger."""
+    a, b = a.detach(), b.detach()
     if a.shape != b.shape:
         return fail(f"{what}: shapes {tuple(a.shape)} and {tuple(b.shape)}")
     if not a.numel():
@@ -79,12 +80,13 @@ def _as_if_absent(
     with_them, slopes = loss.gradients(both, **asked)
     found = [same(with_them, value, f"{what} rows in the mean")]
     for i, before, after in zip(loss.differentiable, gradient, slopes, strict=True):
-        if loss.spec.arguments[i].kind == "parameters":
+        axis = loss.axis(i)
+        if axis is None:
             found.append(same(after, before, f"the gradient of parameters beside {what} rows"))
             continue
-        rows = len(before)
-        found.append(same(after[:rows], before, f"the gradient beside {what} rows"))
-        found.append(same(after[rows:], torch.zeros_like(after[rows:]), f"the gradient of {what} rows"))
+        kept, rest = after.split([before.shape[axis], after.shape[axis] - before.shape[axis]], axis)
+        found.append(same(kept, before, f"the gradient beside {what} rows"))
+        found.append(same(rest, torch.zeros_like(rest), f"the gradient of {what} rows"))
     return found
 
 
@@ -93,18 +95,19 @@ def weights(loss: Subject) -> Outcome:
     if "weight" not in loss.takes:
         return skip("it takes no weight for each sample")
     args = loss.draw(_ROWS)
-    copies = torch.tensor([1, 3, 0, 2, 1, 1])
+    copies = [1, 3, 0, 2, 1, 1]
     if not loss.spec.separable:
         return skip("values depend on the whole batch")
-    repeated = loss.batched(args, lambda one: one.repeat_interleave(copies, dim=0))
-    return same(loss(args, weight=copies.double()), loss(repeated), "weights against copies")
+    repeated = loss.rows(args, [i for i, times in enumerate(copies) for _ in range(times)])
+    weight = torch.tensor(copies, dtype=torch.float64)
+    return same(loss(args, weight=weight), loss(repeated), "weights against copies")
 
 
 def permutation(loss: Subject) -> Outcome:
     """Samples in another order: the values in that order, the same mean."""
     args = loss.draw(_ROWS)
-    order = torch.tensor([3, 1, 5, 0, 2, 4])
-    moved = loss.batched(args, lambda one: one[order])
+    order = [3, 1, 5, 0, 2, 4]
+    moved = loss.rows(args, order)
     found = [same(loss(moved), loss(args), "the mean in another order")]
     if "reduction" in loss.takes:
         each = loss(args, "none")
@@ -115,8 +118,7 @@ def permutation(loss: Subject) -> Outcome:
 
 def empty(loss: Subject) -> Outcome:
     """A batch of no samples gives 0, with a zero gradient that is there."""
-    args = loss.batched(loss.draw(_ROWS), lambda one: one[:0])
-    return _nothing(loss, args, "no samples")
+    return _nothing(loss, loss.rows(loss.draw(_ROWS), []), "no samples")
 
 
 def all_masked(loss: Subject) -> Outcome:
@@ -142,7 +144,5 @@ def chunks(loss: Subject) -> Outcome:
     if "total" not in loss.takes or not loss.spec.separable:
         return skip("values depend on the whole batch" if "total" in loss.takes else "it gives no total")
     args = loss.draw(_ROWS)
-    parts = [
-        loss(loss.batched(args, lambda one, rows=rows: one[rows]), "total") for rows in (slice(0, 2), slice(2, None))
-    ]
+    parts = [loss(loss.rows(args, rows), "total") for rows in ([0, 1], [2, 3, 4, 5])]
     return same((parts[0] + parts[1]).mean(), loss(args), "parts against the whole")

@@ -55,17 +55,25 @@ class Subject:
             raise LossError(f"{self.spec.name} declares no tensors to try it on: give draw=lambda generator, n: (...)")
         return self.spec.draw(torch.Generator().manual_seed(1000 * self.seed + seed), n)
 
-    def batched(self, args: Sequence[Tensor], change: Callable[[Tensor], Tensor]) -> Args:
-        """The tensors with a change to those that have a row for each sample."""
-        parts = zip(self.spec.arguments, args, strict=True)
-        return tuple(one if argument.kind == "parameters" else change(one) for argument, one in parts)
+    def axis(self, i: int) -> int | None:
+        """The axis of a tensor along which samples stand; None for parameters."""
+        argument = self.spec.arguments[i]
+        pattern = argument.shape.split()
+        return None if argument.kind == "parameters" else pattern.index("N") if "N" in pattern else 0
+
+    def rows(self, args: Sequence[Tensor], index: Sequence[int]) -> Args:
+        """The samples at these places, in that order."""
+        chosen = torch.tensor(index, dtype=torch.long)
+        axes = map(self.axis, range(len(args)))
+        return tuple(
+            one if axis is None else one.index_select(axis, chosen) for axis, one in zip(axes, args, strict=True)
+        )
 
     def joined(self, *batches: Sequence[Tensor]) -> Args:
         """Several batches as one."""
-        arguments = enumerate(self.spec.arguments)
+        axes = enumerate(map(self.axis, range(len(batches[0]))))
         return tuple(
-            batches[0][i] if argument.kind == "parameters" else torch.cat([batch[i] for batch in batches])
-            for i, argument in arguments
+            batches[0][i] if axis is None else torch.cat([batch[i] for batch in batches], axis) for i, axis in axes
         )
 
     def leaves(self, args: Sequence[Tensor]) -> Args:
