@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -182,6 +184,18 @@ def smoothed(input: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(input, target, label_smoothing=0.1)
 
 
+def errors() -> tuple[Tensor, Tensor]:
+    """Predictions and targets."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(1_000_000, generator=generator), torch.randn(1_000_000, generator=generator)
+
+
+def log_cosh(input: Tensor, target: Tensor) -> Tensor:
+    """The stable form that keras has."""
+    error = input - target
+    return (error + F.softplus(-2 * error) - math.log(2)).mean()
+
+
 PEERS = (
     Peer("cross_entropy", scores, F.cross_entropy, "torch.nn.functional.cross_entropy"),
     Peer(
@@ -211,5 +225,6 @@ PEERS = (
     Peer("generalized_cross_entropy", scores, generalized, "the formula"),
     Peer("symmetric_cross_entropy", scores, symmetric, "the authors' formula", {"log_zero": -9.210340371976182}),
     Peer("active_passive_loss", scores, active_passive, "the authors' formula", {"log_zero": -9.210340371976182}),
+    Peer("log_cosh_loss", errors, log_cosh, "keras' formula"),
     Peer("bi_tempered_logistic_loss", scores, bi_tempered, "the authors' formula, 5 steps"),
 )

@@ -27,8 +27,11 @@ from ._gather import gather_with_gradient as gather_with_gradient
 from ._grpo import group_advantage as group_advantage
 from ._kto import kto_reference_point as kto_reference_point
 from ._language import sequence_log_prob as sequence_log_prob
+from ._long_tail import class_balanced_weight as class_balanced_weight
 from ._markdown import page as page
 from ._mixup import mixup_loss as mixup_loss
+from ._ordinal import coral_decode as coral_decode
+from ._ordinal import corn_decode as corn_decode
 from ._reduce import Total as Total
 from ._reduce import reduce as reduce
 from ._shapes import sizes as sizes
@@ -53,6 +56,9 @@ __all__ = [
     "UncertaintyWeighting",
     "WeightedSum",
     "catalog",
+    "class_balanced_weight",
+    "coral_decode",
+    "corn_decode",
     "crf_decode",
     "curves",
     "functional",

@@ -58,8 +58,8 @@ class Catalog(Mapping[str, LossSpec]):
         """The losses of a family.
 
         >>> from firststep import losses
-        >>> [spec.name for spec in losses.catalog.family("imbalance")][:2]
-        ['softmax_focal_loss', 'sigmoid_focal_loss']
+        >>> [spec.name for spec in losses.catalog.family("audio")]
+        ['si_sdr_loss']
         """
         if name not in FAMILIES:
             raise LossError(
@@ -71,8 +71,8 @@ class Catalog(Mapping[str, LossSpec]):
         """The losses in whose declaration all the words stand, best first: names, then aliases, then prose.
 
         >>> from firststep import losses
-        >>> losses.catalog.search("imbalance")[0].name
-        'softmax_focal_loss'
+        >>> losses.catalog.search("label noise")[0].family
+        'noise'
         """
         asked = words.lower().split()
         scored = [(_score(spec, asked), i, spec) for i, spec in enumerate(self.values())]

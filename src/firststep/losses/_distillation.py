@@ -183,7 +183,7 @@ tensor(0.1248)
 
 
 def reverse_distillation_loss(student: Tensor, teacher: Tensor, *, temperature: float = 1.0) -> Tensor:
-    """A class that the teacher rules out costs as much as a float can hold, unless the student rules it out too."""
+    """The same divergence the other way round: a class that the teacher alone rules out costs a number like 1e19."""
     return distillation_loss(teacher, student, temperature=temperature)
 
 
@@ -236,8 +236,9 @@ tensor(0.0151)
             "对语言模型，这只是单步的形式：整段回答的反向 KL 需要由学生自己生成的回答；用教师或数据集的回答则是另一个量。",
         ),
         Text(
-            "A teacher with -inf logits, as after top-k sampling, makes it infinite: give its full logits.",
-            "教师含 -inf logits（如 top-k 采样之后）时损失为无穷大：应给出完整的 logits。",
+            "A teacher with -inf logits, as after top-k sampling, makes it infinite (here 1e18 and more): give its full "
+            "logits.",
+            "教师含 -inf logits（如 top-k 采样之后）时损失为无穷大（此处为 1e18 以上）：应给出完整的 logits。",
         ),
         Text(
             "Outputs lose variety: the student settles on few of the teacher's choices.",

@@ -64,9 +64,13 @@ def plain(latex: str) -> str:
     '1/N Σ_i (x_i - μ)/σ'
     """
     lines = _Reader(_TOKEN.findall(latex)).read().split("\n")
-    return "\n".join(
-        re.sub(r"(?<=\S) {2,}", " ", re.sub(r" +([,)\]])", r"\1", line)).rstrip() for line in lines
-    ).strip()
+    return "\n".join(_tidy(line) for line in lines).strip()
+
+
+def _tidy(line: str) -> str:
+    """Single spaces, none before a closing bracket; columns stay apart."""
+    single = re.sub(r"(?<=\S) {2,}", " ", re.sub(r" +([,)\]])", r"\1", line)).strip()
+    return re.sub(f" *{_COLUMN} *", "   ", single)
 
 
 class _Reader:
