@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import LossError, did_you_mean
-from ._reduce import Denominator, Reduction, Total, fit, reduce
+from ._asked import Asked as Asked
+from ._fused import fused, fusible
+from ._reduce import fit, reduce
 from ._shapes import check, sizes
 from ._spec import LossSpec, Option
 
 _HALF = (torch.bfloat16, torch.float16)
-
-
-class Asked(NamedTuple):
-    """What every loss may be asked for beside its own options."""
-
-    reduction: Reduction = "mean"
-    weight: Tensor | None = None
-    mask: Tensor | None = None
-    denominator: Denominator = "weight"
-    empty: float = 0.0
-    ignore_index: int | None = -100
-    class_weight: Tensor | None = None
 
 
 def shared(spec: LossSpec) -> tuple[str, ...]:
@@ -43,7 +33,7 @@ def shared(spec: LossSpec) -> tuple[str, ...]:
 
 def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Any:
     """The loss of these tensors. Half precision is widened, also inside autocast: the values are float32."""
-    check(spec.name, spec.arguments, tensors)
+    _fit(spec, tensors)
     device = tensors[0].device.type
     if device == "meta" or not torch.is_autocast_enabled(device):
         return _evaluate(spec, tensors, options, asked)
@@ -51,28 +41,30 @@ def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, An
         return _evaluate(spec, tensors, options, asked)
 
 
+def _fit(spec: LossSpec, tensors: Sequence[Tensor]) -> None:
+    """Whether shapes and dtypes fit. What was found to fit is not looked at again: a training step repeats itself."""
+    if torch.compiler.is_compiling() or not all(isinstance(one, Tensor) for one in tensors):
+        check(spec.name, spec.arguments, tensors)
+        return
+    forms = tuple((one.dtype, one.shape) for one in tensors)
+    if forms not in spec.fitting:
+        check(spec.name, spec.arguments, tensors)
+        if len(spec.fitting) >= _REMEMBERED:
+            spec.fitting.clear()
+        spec.fitting.add(forms)
+
+
+_REMEMBERED = 256
+
+
 def _evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Any:
     assert spec.kernel is not None
     tensors = [one.float() if one.dtype in _HALF else one for one in tensors]
-    total = _fused(spec, tensors, options, asked) if _fusible(spec, tensors, asked) else None
-    if isinstance(total, Tensor):
-        return total
-    if total is not None:
-        if asked.reduction == "sum":
-            return total.sum
-        return total if asked.reduction == "total" else total.mean(empty=asked.empty)
-    weight, mask = asked.weight, asked.mask
-    position = spec.class_target
-    if position is not None and not tensors[position].dtype.is_floating_point:
-        target = tensors[position].long()
-        if asked.ignore_index is not None:
-            counts = target != asked.ignore_index
-            target = torch.where(counts, target, 0)
-            mask = _both(spec.name, counts, mask)
-        if asked.class_weight is not None:
-            each = asked.class_weight[target]
-            weight = each if weight is None else each * fit(spec.name, "weight", weight, each.shape)
-        tensors = [*tensors[:position], target, *tensors[position + 1 :]]
+    if spec.fused is not None and fusible(spec, tensors, asked):
+        value = fused(spec, tensors, options, asked)
+        if value is not None:
+            return value
+    tensors, weight, mask = _without_ignored(spec, tensors, asked)
     if spec.masks_itself:
         values, mask = spec.kernel(*tensors, mask=_whole(spec, tensors, mask), **options), None
     else:
@@ -91,6 +83,24 @@ def _evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, A
     )
 
 
+def _without_ignored(
+    spec: LossSpec, tensors: Sequence[Tensor], asked: Asked
+) -> tuple[Sequence[Tensor], Tensor | None, Tensor | None]:
+    """The tensors with class 0 for what is ignored; the weight with the classes' own; the mask of what counts."""
+    weight, mask, position = asked.weight, asked.mask, spec.class_target
+    if position is None or tensors[position].dtype.is_floating_point:
+        return tensors, weight, mask
+    target = tensors[position].long()
+    if asked.ignore_index is not None:
+        counts = target != asked.ignore_index
+        target = torch.where(counts, target, 0)
+        mask = _both(spec.name, counts, mask)
+    if asked.class_weight is not None:
+        each = asked.class_weight[target]
+        weight = each if weight is None else each * fit(spec.name, "weight", weight, each.shape)
+    return [*tensors[:position], target, *tensors[position + 1 :]], weight, mask
+
+
 def _both(name: str, counts: Tensor, mask: Tensor | None) -> Tensor:
     """What counts by both: all that the kernel or ``ignore_index`` leaves, and all that the user's mask does."""
     return counts if mask is None else counts & fit(name, "mask", mask, counts.shape)
@@ -102,39 +112,6 @@ def _whole(spec: LossSpec, tensors: Sequence[Tensor], mask: Tensor | None) -> Te
         return None
     shape = sizes(spec.arguments, tensors, spec.mask_shape)
     return fit(spec.name, "mask", mask, shape).expand(shape)
-
-
-def _fusible(spec: LossSpec, tensors: Sequence[Tensor], asked: Asked) -> bool:
-    """Whether nothing is asked for that torch's one-pass sum could not give."""
-    return (
-        spec.fused is not None
-        and asked.reduction in ("mean", "sum", "total")
-        and asked.weight is None
-        and asked.mask is None
-        and asked.class_weight is None
-        and isinstance(asked.denominator, str)
-        and asked.denominator in ("weight", "valid")
-        and (
-            spec.class_target is None
-            or (asked.ignore_index is not None and not tensors[spec.class_target].dtype.is_floating_point)
-        )
-    )
-
-
-def _fused(
-    spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked
-) -> Total | Tensor | None:
-    assert spec.fused is not None
-    if spec.class_target is None:
-        count = tensors[0].numel()
-        if asked.reduction == "mean" and count:
-            return spec.fused(*tensors, reduction="mean", **options)
-        value = spec.fused(*tensors, reduction="sum", **options)
-        return None if value is None else Total(value, value.new_full((), float(count)))
-    target = tensors[spec.class_target].long()
-    tensors = [target if i == spec.class_target else one for i, one in enumerate(tensors)]
-    value = spec.fused(*tensors, ignore_index=asked.ignore_index, **options)
-    return None if value is None else Total(value, (target != asked.ignore_index).sum().to(value.dtype))
 
 
 def check_options(spec: LossSpec, options: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -38,10 +38,21 @@ def at_least_one(name: str, counts: Tensor, input: Tensor) -> Tensor:
 
 def logit_adjusted_cross_entropy(input: Tensor, target: Tensor, *, prior: Tensor, tau: float = 1.0) -> Tensor:
     """The prior need not sum to 1: a factor drops out of the softmax."""
+    return cross_entropy(_adjusted(input, prior, tau), target)
+
+
+def _adjusted(input: Tensor, prior: Tensor, tau: float) -> Tensor:
     shift = per_class("logit_adjusted_cross_entropy", "prior", prior, input)
-    if tau == 0:
-        return cross_entropy(input, target)
-    return cross_entropy(input + (tau * shift.log()).reshape(-1, *(1,) * (input.ndim - 2)), target)
+    return input if tau == 0 else input + (tau * shift.log()).reshape(-1, *(1,) * (input.ndim - 2))
+
+
+def _adjusted_sum(input: Tensor, target: Tensor, *, ignore_index: int, prior: Tensor, tau: float = 1.0) -> Tensor:
+    return F.cross_entropy(_adjusted(input, prior, tau), target, ignore_index=ignore_index, reduction="sum")
+
+
+def _balanced_sum(input: Tensor, target: Tensor, *, ignore_index: int, counts: Tensor) -> Tensor:
+    prior = at_least_one("balanced_softmax_loss", counts, input)
+    return _adjusted_sum(input, target, ignore_index=ignore_index, prior=prior)
 
 
 def _adjusted_start(input: Tensor, target: Tensor, *, prior: Tensor, tau: float = 1.0, **_: Any) -> Tensor:
@@ -98,6 +109,7 @@ tensor([0.1054, 4.6052])
     ),
     minimum=Minimum(Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, **_: sure(input, target)),
     kernel=logit_adjusted_cross_entropy,
+    fused=_adjusted_sum,
     invariances=(SHIFT,),
     limits=(
         Limit(
@@ -183,6 +195,7 @@ tensor([0.1054, 4.6052])
     ),
     minimum=Minimum(Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, **_: sure(input, target)),
     kernel=balanced_softmax_loss,
+    fused=_balanced_sum,
     invariances=(SHIFT,),
     limits=(
         Limit(

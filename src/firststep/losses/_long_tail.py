@@ -146,8 +146,16 @@ def class_balanced_weight(counts: Tensor, beta: float = 0.9999) -> Tensor:
 
 def class_balanced_cross_entropy(input: Tensor, target: Tensor, *, counts: Tensor, beta: float = 0.9999) -> Tensor:
     """The mean is over samples, as in the paper; with ``class_weight`` it would be over weights."""
-    weight = class_balanced_weight(at_least_one("class_balanced_cross_entropy", counts, input), beta)
-    return cross_entropy(input, target) * weight[target]
+    return cross_entropy(input, target) * _weight(input, counts, beta)[target]
+
+
+def _weight(input: Tensor, counts: Tensor, beta: float) -> Tensor:
+    return class_balanced_weight(at_least_one("class_balanced_cross_entropy", counts, input), beta)
+
+
+def _balanced_sum(input: Tensor, target: Tensor, *, ignore_index: int, counts: Tensor, beta: float = 0.9999) -> Tensor:
+    weight = _weight(input, counts, beta)
+    return F.cross_entropy(input, target, weight=weight, ignore_index=ignore_index, reduction="sum")
 
 
 def _balanced_start(input: Tensor, target: Tensor, *, counts: Tensor, beta: float = 0.9999, **_: Any) -> Tensor:
@@ -195,6 +203,7 @@ tensor([0.2528, 2.6442])
     start=Start(Text("mean(w_y) ln C", "mean(w_y) ln C"), _balanced_start),
     minimum=Minimum(Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, **_: sure(input, target)),
     kernel=class_balanced_cross_entropy,
+    fused=_balanced_sum,
     invariances=(SHIFT,),
     limits=(
         Limit(

@@ -30,9 +30,15 @@ def _miss(cost: Tensor) -> Tensor:
 
 
 def generalized_cross_entropy(input: Tensor, target: Tensor, *, q: float = 0.7) -> Tensor:
-    """As ``-expm1(q log p) / q``, which is exact for every q, down to cross-entropy at 0."""
-    cost = cross_entropy(input, target)
-    return cost if q == 0 else torch.expm1(cost * -q) * (-1 / q)
+    """As ``-expm1(q log p) / q``, which is exact for every q, down to cross-entropy at 0.
+
+    Where p^q of the least float is nothing beside 1, the softmax serves: it is faster than its logarithm.
+    """
+    if q < 0.25:
+        cost = cross_entropy(input, target)
+        return cost if q == 0 else torch.expm1(cost * -q) * (-1 / q)
+    p = pick(input.softmax(1), target).clamp(min=torch.finfo(input.dtype).tiny)
+    return torch.expm1(p.log() * q) * (-1 / q)
 
 
 GENERALIZED = LossSpec(

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from ..errors import LossError
 from ._draw import classes, logits
 from ._numerics import divide, log_softmax, one_hot
-from ._spec import Argument, Invariance, Option, Text
+from ._spec import Argument, Curve, Invariance, Option, Text
 
 
 class Counts(NamedTuple):
@@ -31,7 +31,14 @@ class Counts(NamedTuple):
 
 
 def count(
-    name: str, input: Tensor, target: Tensor, mask: Tensor | None, *, activation: str, batch: bool, p: Tensor | None = None
+    name: str,
+    input: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    *,
+    activation: str,
+    batch: bool,
+    p: Tensor | None = None,
 ) -> Counts:
     """Count each class in each image, or in the batch as a whole.
 
@@ -52,11 +59,9 @@ def count(
         tp = _by_class(p.gather(1, index) if weight is None else p.gather(1, index) * weight, index, p.shape[1])
         wanted = _by_class(torch.ones_like(p[:, :1]) if weight is None else weight, index, p.shape[1])
         fp, fn = total(p, weight) - tp, wanted - tp
-    valid = None if mask is None else mask.reshape(len(p), -1).any(1, keepdim=True)
     if batch:
         tp, fp, fn = (one.sum(0, keepdim=True) for one in (tp, fp, fn))
-        valid = None if valid is None else valid.any(0, keepdim=True)
-    return Counts(tp, fp, fn, valid)
+    return Counts(tp, fp, fn, None if mask is None else rows(mask, batch).any(1, keepdim=True))
 
 
 def probabilities(input: Tensor, activation: str) -> Tensor:
@@ -70,6 +75,11 @@ def flat(x: Tensor) -> Tensor:
     (torch.Size([2, 3, 20]), torch.Size([2, 3, 1]))
     """
     return x.flatten(2) if x.ndim > 2 else x.unsqueeze(2)
+
+
+def rows(x: Tensor, batch: bool) -> Tensor:
+    """(N, *) as (N, pixels), or as one row of the whole batch."""
+    return x.reshape(1, -1) if batch else x.flatten(1) if x.ndim > 1 else x.unsqueeze(1)
 
 
 def total(x: Tensor, weight: Tensor | None) -> Tensor:
@@ -145,9 +155,7 @@ ACTIVATION = Option(
     ),
     choices=("softmax", "sigmoid"),
 )
-BACKGROUND = Option(
-    "include_background", Text("False leaves class 0 out of the mean", "False 表示第 0 类不计入均值")
-)
+BACKGROUND = Option("include_background", Text("False leaves class 0 out of the mean", "False 表示第 0 类不计入均值"))
 ABSENT = Option(
     "absent",
     Text(
@@ -232,4 +240,7 @@ RIGHT = Text(
 )
 EVERYWHERE = Text(
     "logit of all pixels, of which a tenth is the object (sigmoid)", "全部像素的 logit，其中十分之一为目标（sigmoid）"
+)
+SHARES = tuple(
+    Curve(f"{100 * f:g} %", {"activation": "sigmoid"}, at=lambda x, f=f: dot(x, f)) for f in (0.01, 0.1, 0.5)
 )

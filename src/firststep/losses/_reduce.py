@@ -96,9 +96,9 @@ def reduce(
     if isinstance(denominator, str) and denominator not in DENOMINATORS:
         expected = ", ".join(map(repr, DENOMINATORS))
         raise LossError(f"{name}(denominator={denominator!r}): expected one of {expected}, a number or a tensor")
-    plain = weight is None and mask is None and isinstance(denominator, str) and denominator != "batch"
-    if plain and reduction == "mean" and values.numel():
-        return values.sum() / values.numel()  # torch's mean to the bit; its gradient takes a pass over memory less
+    mean = _plain_mean(values, mask, denominator, empty) if reduction == "mean" and weight is None else None
+    if mean is not None:
+        return mean
     shape = values.shape
     if mask is not None:
         mask = fit(name, "mask", mask, shape)
@@ -114,6 +114,20 @@ def reduce(
         return total
     count = _count(denominator, values, shape, weight, mask)
     return Total(total, count) if reduction == "total" else Total(total, count).mean(empty=empty)
+
+
+def _plain_mean(values: Tensor, mask: Tensor | None, denominator: Denominator, empty: float) -> Tensor | None:
+    """The mean of the usual call in as few steps as there can be; None where more is asked for.
+
+    Without a mask it is torch's mean to the last bit, and its gradient takes a pass over memory less.
+    """
+    if not isinstance(denominator, str) or denominator == "batch" or not values.numel():
+        return None
+    if mask is None:
+        return values.sum() / values.numel()
+    if mask.shape != values.shape or mask.dtype != torch.bool or denominator == "elements" or empty != 0:
+        return None
+    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)
 
 
 def fit(name: str, what: str, given: Tensor, shape: Sequence[int]) -> Tensor:

@@ -15,9 +15,12 @@ from ._spec import Curve, Equivalent, Limit, LossSpec, Minimum, Option, Paper, P
 
 
 def log_cosh_loss(input: Tensor, target: Tensor) -> Tensor:
-    """``log cosh e = |e| + log(1 + exp(-2|e|)) - log 2``, which does not overflow."""
-    error = (input - target).abs()
-    return error - F.logsigmoid(2 * error) - math.log(2)
+    """``log cosh e = e + log(1 + exp(-2 e)) - log 2``, whose second term is softplus with beta = -2, times -2.
+
+    Past the threshold, at -e > 20, softplus gives e: the sum is then -e - log 2, as it must be.
+    """
+    error = input - target
+    return torch.sub(error - math.log(2), F.softplus(error, beta=-2, threshold=40), alpha=2)
 
 
 LOG_COSH = LossSpec(

@@ -264,6 +264,11 @@ class LossSpec:
         )
 
     @cached_property
+    def fitting(self) -> set[tuple[tuple[torch.dtype, torch.Size], ...]]:
+        """Dtypes and shapes that were found to fit the arguments."""
+        return set()
+
+    @cached_property
     def masks_itself(self) -> bool:
         """Whether the kernel takes the mask, because its values mix samples or pixels."""
         return self.kernel is not None and "mask" in inspect.signature(self.kernel).parameters

@@ -74,7 +74,7 @@ def of_counts(
     batch: bool,
     p: Tensor | None = None,
 ) -> Values:
-    """1 minus the index is taken as ``(alpha FP + beta FN) / (TP + alpha FP + beta FN + smooth)``, not by difference."""
+    """1 minus the index, not by difference: ``(alpha FP + beta FN) / (TP + alpha FP + beta FN + smooth)``."""
     counts = count(name, input, target, mask, activation=activation, batch=batch, p=p)
     wrong = alpha * counts.fp + beta * counts.fn
     values = divide(wrong, counts.tp + wrong + smooth)
@@ -118,7 +118,8 @@ _PRICES = (
 _NAMES = Text(
     "Papers and libraries exchange alpha and beta: here alpha goes with false positives, as in Salehi et al. 2017; in "
     "Abraham and Khan 2019 it goes with false negatives.",
-    "不同论文与库中 alpha 与 beta 含义相反：此处 alpha 对应假阳性，同 Salehi 等 2017；Abraham 与 Khan 2019 中它对应假阴性。",
+    "不同论文与库中 alpha 与 beta 含义相反：此处 alpha 对应假阳性，同 Salehi 等 2017；"
+    "Abraham 与 Khan 2019 中它对应假阴性。",
 )
 
 TVERSKY = LossSpec(
@@ -141,9 +142,9 @@ TVERSKY = LossSpec(
 >>> input = torch.tensor([[[0.0, 0.0, 0.0, 0.0], [2.0, 2.0, -1.0, -1.0]]])  # (N, C, pixels)
 >>> target = torch.tensor([[1, 1, 1, 0]])
 >>> losses.TverskyLoss(alpha=0.3, beta=0.7, reduction="none")(input, target)  # for each image and class
-tensor([[0.4196, 0.2700]])
+tensor([[0.3959, 0.2722]])
 >>> losses.TverskyLoss(alpha=0.5, beta=0.5)(input, target)  # dice_loss
-tensor(0.3630)
+tensor(0.3461)
 """,
     draw=draw,
     start=Start(
@@ -188,8 +189,8 @@ tensor(0.3630)
         Equivalent(
             "monai.losses.TverskyLoss",
             Text(
-                "alpha = beta = 0.5 and smooth 1e-5 by default; absent classes count, with a loss near 1; no activation "
-                "unless asked",
+                "alpha = beta = 0.5 and smooth 1e-5 by default; absent classes count, with a loss near 1; no "
+                "activation unless asked",
                 "默认 alpha = beta = 0.5、平滑 1e-5；缺席类别计入，损失接近 1；默认不做激活",
             ),
         ),
@@ -202,7 +203,9 @@ tensor(0.3630)
         ),
         Equivalent(
             "keras.losses.Tversky",
-            Text("takes probabilities and counts all images and classes as one", "接受概率，并把所有图像与类别合并统计"),
+            Text(
+                "takes probabilities and counts all images and classes as one", "接受概率，并把所有图像与类别合并统计"
+            ),
         ),
     ),
     plot=Plot(
@@ -299,7 +302,7 @@ FOCAL_TVERSKY = LossSpec(
 >>> input = torch.tensor([[[0.0, 0.0, 0.0, 0.0], [2.0, 2.0, -1.0, -1.0]]])  # (N, C, pixels)
 >>> target = torch.tensor([[1, 1, 1, 0]])
 >>> losses.FocalTverskyLoss(gamma=4 / 3, reduction="none")(input, target)  # for each image and class
-tensor([[0.5214, 0.3746]])
+tensor([[0.4991, 0.3768]])
 """,
     draw=draw,
     start=Start(
@@ -327,8 +330,8 @@ tensor([[0.5214, 0.3746]])
         ),
         _NAMES,
         Text(
-            "With gamma above 1 the gradient is steep near a perfect overlap: lower the learning rate towards the end, or "
-            "take gamma = 1 for the last layer, as the paper does.",
+            "With gamma above 1 the gradient is steep near a perfect overlap: lower the learning rate towards the end, "
+            "or take gamma = 1 for the last layer, as the paper does.",
             "gamma 大于 1 时，接近完全重叠处梯度很陡：训练后期应降低学习率，或如论文那样在最后一层用 gamma = 1。",
         ),
         EMPTY_IMAGES,
@@ -340,7 +343,9 @@ tensor([[0.5214, 0.3746]])
     equivalents=(
         Equivalent(
             "segmentation_models_pytorch.losses.TverskyLoss",
-            Text("its gamma is a power of the mean over classes, not of each class", "其 gamma 对各类均值而非对每类求幂"),
+            Text(
+                "its gamma is a power of the mean over classes, not of each class", "其 gamma 对各类均值而非对每类求幂"
+            ),
         ),
     ),
     plot=Plot(
