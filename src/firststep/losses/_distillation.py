@@ -53,7 +53,9 @@ _SIZES = Text(
     "float32 values below about 1e-6 T² are rounding.",
     "T² 保持的是梯度而非数值的大小：不同温度下的损失值不可比较。float32 下小于约 1e-6 T² 的数值只是舍入误差。",
 )
-TEACHER_GIVES = Text("logit of the first class, the other at 0; the teacher's is 2", "第一类的 logit，另一类为 0；教师为 2")
+TEACHER_GIVES = Text(
+    "logit of the first class, the other at 0; the teacher's is 2", "第一类的 logit，另一类为 0；教师为 2"
+)
 
 
 def _shift(generator: Generator, student: Tensor, teacher: Tensor, *others: Tensor) -> Args:
@@ -168,8 +170,8 @@ tensor(0.1248)
         Equivalent(
             "torch.nn.KLDivLoss",
             Text(
-                "of log-probabilities, which you divide by T before and multiply by T² after; its 'mean' is C times too "
-                "small, 'batchmean' is right for (N, C)",
+                "of log-probabilities, which you divide by T before and multiply by T² after; its 'mean' is C times "
+                "too small, 'batchmean' is right for (N, C)",
                 "输入为对数概率，需自行先除以 T、再乘以 T²；其 'mean' 小 C 倍，对 (N, C) 用 'batchmean' 才正确",
             ),
         ),
@@ -202,9 +204,7 @@ REVERSE = LossSpec(
         "学生容量不足以学会教师的全部行为时，学好其主要选择而舍弃其余。",
     ),
     formula=r"T^2 \sum_{k} q_k \log \frac{q_k}{p_k}, \quad p = \text{softmax}(t / T), \quad q = \text{softmax}(s / T)",
-    papers=(
-        Paper("Gu et al. 2024", "MiniLLM: Knowledge Distillation of Large Language Models", "arXiv:2306.08543"),
-    ),
+    papers=(Paper("Gu et al. 2024", "MiniLLM: Knowledge Distillation of Large Language Models", "arXiv:2306.08543"),),
     arguments=(STUDENT, TEACHER),
     unit="sample",
     options=(TEMPERATURE,),
@@ -215,9 +215,7 @@ REVERSE = LossSpec(
 tensor(0.0151)
 """,
     draw=_draw,
-    start=Start(
-        Text("-T² (ln C + the mean of the teacher's log p)", "-T² (ln C + 教师 log p 的均值)"), _reverse_start
-    ),
+    start=Start(Text("-T² (ln C + the mean of the teacher's log p)", "-T² (ln C + 教师 log p 的均值)"), _reverse_start),
     minimum=AGREED,
     kernel=reverse_distillation_loss,
     invariances=(SHIFT, SHIFT_TEACHER),
@@ -233,11 +231,12 @@ tensor(0.0151)
         Text(
             "For language models this is one step of it: the reverse KL of whole answers needs answers that the "
             "student itself has written, and on the teacher's or a data set's it is something else.",
-            "对语言模型，这只是单步的形式：整段回答的反向 KL 需要由学生自己生成的回答；用教师或数据集的回答则是另一个量。",
+            "对语言模型，这只是单步的形式：整段回答的反向 KL 需要学生自己生成的回答；用教师或数据集的回答则是另一个量。"
+            "",
         ),
         Text(
-            "A teacher with -inf logits, as after top-k sampling, makes it infinite (here 1e18 and more): give its full "
-            "logits.",
+            "A teacher with -inf logits, as after top-k sampling, makes it infinite (here 1e18 and more): give its "
+            "full logits.",
             "教师含 -inf logits（如 top-k 采样之后）时损失为无穷大（此处为 1e18 以上）：应给出完整的 logits。",
         ),
         Text(
@@ -246,7 +245,8 @@ tensor(0.0151)
         ),
     ),
     avoid=Text(
-        "Probabilities matter, not only good samples: distillation_loss.", "概率本身重要而不只是样本质量时：用 distillation_loss。"
+        "Probabilities matter, not only good samples: distillation_loss.",
+        "概率本身重要而不只是样本质量时：用 distillation_loss。",
     ),
     equivalents=(
         Equivalent(
@@ -258,16 +258,12 @@ tensor(0.0151)
 )
 
 
-def js_distillation_loss(
-    student: Tensor, teacher: Tensor, *, beta: float = 0.5, temperature: float = 1.0
-) -> Tensor:
+def js_distillation_loss(student: Tensor, teacher: Tensor, *, beta: float = 0.5, temperature: float = 1.0) -> Tensor:
     """From differences of log-probabilities, without forming the mixture."""
     return temperature**2 * js_divergence(softened(teacher, temperature), softened(student, temperature), beta)
 
 
-def _js_start(
-    student: Tensor, teacher: Tensor, beta: float = 0.5, temperature: float = 1.0, **_: object
-) -> Tensor:
+def _js_start(student: Tensor, teacher: Tensor, beta: float = 0.5, temperature: float = 1.0, **_: object) -> Tensor:
     p, q = (teacher / temperature).softmax(1), torch.full_like(teacher, 1 / teacher.shape[1])
     m = beta * p + (1 - beta) * q
     return temperature**2 * (beta * p * (p / m).log() + (1 - beta) * q * (q / m).log()).sum(1).mean()
@@ -277,7 +273,14 @@ JENSEN_SHANNON = LossSpec(
     name="js_distillation_loss",
     module="JSDistillationLoss",
     title=Text("Distillation by Jensen-Shannon divergence", "Jensen-Shannon 散度蒸馏"),
-    aliases=("gkd", "jsd", "jensen-shannon", "generalized jensen-shannon", "generalized knowledge distillation", "JS散度"),
+    aliases=(
+        "gkd",
+        "jsd",
+        "jensen-shannon",
+        "generalized jensen-shannon",
+        "generalized knowledge distillation",
+        "JS散度",
+    ),
     family="distillation",
     purpose=Text(
         "Between forward and reverse KL: bounded, and finite even where one rules out what the other does not.",
@@ -299,8 +302,8 @@ JENSEN_SHANNON = LossSpec(
         Option(
             "beta",
             Text(
-                "the teacher's share in the mixture m; near 0 it is beta times the forward, near 1 (1 - beta) times the "
-                "reverse KL",
+                "the teacher's share in the mixture m; near 0 it is beta times the forward, near 1 (1 - beta) times "
+                "the reverse KL",
                 "教师在混合 m 中的份额；接近 0 时为 beta 乘以前向 KL，接近 1 时为 (1 - beta) 乘以反向 KL",
             ),
             low=0.0,
@@ -332,12 +335,16 @@ tensor(0.0489)
         Limit(
             Text("β near 0 is β KL(p || q)", "β 接近 0 时为 β KL(p || q)"),
             {"beta": 1e-6},
-            lambda student, teacher: 1e-6 * F.kl_div(student.log_softmax(1), teacher.softmax(1), reduction="none").sum(1),
+            lambda student, teacher: (
+                1e-6 * F.kl_div(student.log_softmax(1), teacher.softmax(1), reduction="none").sum(1)
+            ),
         ),
         Limit(
             Text("β near 1 is (1 - β) KL(q || p)", "β 接近 1 时为 (1 - β) KL(q || p)"),
             {"beta": 1 - 1e-6},
-            lambda student, teacher: 1e-6 * F.kl_div(teacher.log_softmax(1), student.softmax(1), reduction="none").sum(1),
+            lambda student, teacher: (
+                1e-6 * F.kl_div(teacher.log_softmax(1), student.softmax(1), reduction="none").sum(1)
+            ),
         ),
     ),
     hazards=(
@@ -345,7 +352,7 @@ tensor(0.0489)
         Text(
             "It is at most T² times the entropy of (β, 1 - β), ln 2 at β = 1/2, and its gradient fades where the two "
             "have nothing in common: start from a student that is not too far off.",
-            "它不超过 T² 乘以 (β, 1 - β) 的熵（β = 1/2 时为 ln 2），两个分布毫无重叠时梯度消失：学生的起点不应相差太远。",
+            "它不超过 T² 乘以 (β, 1 - β) 的熵（β = 1/2 时为 ln 2），毫无重叠时梯度消失：学生的起点不应相差太远。",
         ),
         Text(
             "Values at different β cannot be compared: near 0 and 1 they vanish.",
@@ -368,9 +375,7 @@ tensor(0.0489)
         ),
         Equivalent("scipy.spatial.distance.jensenshannon", Text("its square root, at β = 1/2", "β = 1/2 时的平方根")),
     ),
-    plot=Plot(
-        TEACHER_GIVES, -6.0, 8.0, two_classes, tuple(Curve(f"β = {b:g}", {"beta": b}) for b in (0.1, 0.5, 0.9))
-    ),
+    plot=Plot(TEACHER_GIVES, -6.0, 8.0, two_classes, tuple(Curve(f"β = {b:g}", {"beta": b}) for b in (0.1, 0.5, 0.9))),
 )
 
 SPECS = (DISTILLATION, REVERSE, JENSEN_SHANNON)

@@ -14,7 +14,7 @@ from ._divergence import kl_divergence
 from ._draw import classes, logits
 from ._invariances import SHIFT
 from ._numerics import pick
-from ._spec import Args, Argument, Curve, Equivalent, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
+from ._spec import Args, Argument, Curve, Equivalent, Limit, LossSpec, Option, Paper, Plot, Start, Text
 
 
 class _Parts(NamedTuple):
@@ -153,7 +153,9 @@ tensor(3.4667)
             "它用到标签，但不含标签的交叉熵：应像原作者那样另加 cross_entropy。",
         ),
     ),
-    avoid=Text("There are no labels, or two classes only: distillation_loss.", "没有标签或只有两类时：用 distillation_loss。"),
+    avoid=Text(
+        "There are no labels, or two classes only: distillation_loss.", "没有标签或只有两类时：用 distillation_loss。"
+    ),
     equivalents=(
         Equivalent(
             "mdistiller.distillers.DKD",

@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """``KL(p || q)``, where a class of p = 0 counts nothing; one of q = 0 alone, large but finite, overflows nothing."""
+    """``KL(p || q)``, where a class of p = 0 counts nothing, and one of q = 0 alone a large finite number."""
     return _divergence(log_p, log_q, 0.0)
 
 
@@ -40,7 +40,7 @@ def _parts(log_p: Tensor, log_q: Tensor, beta: float) -> tuple[Tensor, Tensor]:
     """
     if beta == 0:
         p, most = log_p.exp(), torch.finfo(log_p.dtype).max ** 0.5
-        return (log_p - log_q).nan_to_num_(nan=0.0, posinf=most, neginf=0.0) * p, p
+        return (log_p - log_q).nan_to_num_(nan=0.0, posinf=most, neginf=0.0).mul_(p), p
     u = (log_q - log_p).nan_to_num_(nan=0.0)
     if beta != 0.5:
         u = u + math.log((1 - beta) / beta)
@@ -77,6 +77,7 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, None, None]:
-        first, second = _parts(*ctx.saved_tensors[:2], ctx.beta)
+        log_p, log_q = ctx.saved_tensors[:2]
+        first, second = _parts(log_p, log_q, ctx.beta)
         by_q = -second if ctx.beta == 0 else second
         return (first * tangents[0] + by_q * tangents[1]).sum(1), None, None

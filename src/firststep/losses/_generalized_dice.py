@@ -44,7 +44,7 @@ def generalized_dice_loss(
     name = "generalized_dice_loss"
     counts = count(name, input, target, mask, activation=activation, batch=batch)
     size = counts.target
-    keep = counted(name, counts, include_background=include_background, absent=absent)
+    keep = counted(name, counts, mask, include_background=include_background, absent=absent, batch=batch)
     keep = torch.ones_like(size, dtype=torch.bool) if keep is None else keep
     there = keep & (size > 0)
     rarest = torch.where(there, size, torch.inf).amin(1, keepdim=True)

@@ -169,7 +169,10 @@ tensor([2, 0])
 """,
     draw=_draw,
     start=Start(
-        Text("R ln 2 = (K - 1) ln 2; with weights ln 2 times their sum", "R ln 2 = (K - 1) ln 2；有权重时为 ln 2 乘以权重之和"),
+        Text(
+            "R ln 2 = (K - 1) ln 2; with weights ln 2 times their sum",
+            "R ln 2 = (K - 1) ln 2；有权重时为 ln 2 乘以权重之和",
+        ),
         lambda input, target, importance_weights=None, **_: math.log(2) * _weight_of_all(input, importance_weights),
     ),
     minimum=Minimum(Text("0", "0"), lambda *_, **__: 0.0, _certain),
@@ -184,7 +187,8 @@ tensor([2, 0])
         Text(
             "The thresholds keep their order only if all share one score, z_k = score + b_k with learned b_k: after a "
             "linear layer with R outputs the probabilities may cross.",
-            "只有所有阈值共用一个得分（z_k = score + b_k，b_k 可学习）时次序才有保证：普通的 R 输出线性层可能使概率交叉。",
+            "只有所有阈值共用一个得分（z_k = score + b_k，b_k 可学习）时次序才有保证：普通的 R "
+            "输出线性层可能使概率交叉。",
         ),
         Text(
             "The prediction is coral_decode, the number of logits above 0; argmax means nothing here.",
@@ -259,7 +263,8 @@ tensor([2, 0])
             "均值按所提问题计算，每个样本 min(y + 1, R) 个：高类别占比更大。若要按样本平均，传入 denominator='batch'。",
         ),
         Text(
-            "Probabilities are products, P(y > k) = σ(z_0) ... σ(z_k): use corn_decode, and not the sign of each logit.",
+            "Probabilities are products, P(y > k) = σ(z_0) ... σ(z_k): use corn_decode, and not the sign of each "
+            "logit.",
             "概率是连乘 P(y > k) = σ(z_0) ... σ(z_k)：应使用 corn_decode，而不是看每个 logit 的符号。",
         ),
         Text(

@@ -14,20 +14,12 @@ from ._spec import Argument, Curve, Invariance, Option, Text
 
 
 class Counts(NamedTuple):
-    """Soft numbers of pixels: true positives, false positives and false negatives, and which of them to count.
-
-    Each is (N, C), or (1, C) for the whole batch; ``valid`` is (N, 1) or (1, 1), None where every pixel counts.
-    """
+    """Soft numbers of pixels, (N, C), or (1, C) for a batch: true and false positives, misses, all of the target."""
 
     tp: Tensor
     fp: Tensor
     fn: Tensor
-    valid: Tensor | None
-
-    @property
-    def target(self) -> Tensor:
-        """Pixels of the target."""
-        return self.tp + self.fn
+    target: Tensor
 
 
 def count(
@@ -51,17 +43,74 @@ def count(
     weight = None if mask is None else mask.to(p.dtype).reshape(len(p), 1, p.shape[2])
     if target.dtype.is_floating_point:
         predicted, wanted = total(p, weight), total(flat(target), weight)
-        apart = total((p - flat(target)).abs(), weight)
-        tp, fp, fn = predicted + wanted - apart, predicted - wanted + apart, wanted - predicted + apart
-        tp, fp, fn = tp / 2, fp / 2, fn / 2
+        tp = (predicted + wanted - total((p - flat(target)).abs(), weight)) / 2
     else:
         index = target.reshape(len(p), 1, p.shape[2])
-        tp = _by_class(p.gather(1, index) if weight is None else p.gather(1, index) * weight, index, p.shape[1])
-        wanted = _by_class(torch.ones_like(p[:, :1]) if weight is None else weight, index, p.shape[1])
-        fp, fn = total(p, weight) - tp, wanted - tp
+        weight = torch.ones_like(p[:, :1]) if weight is None else weight
+        lanes = _lanes(index, p.shape[1])
+        compiled = torch.compiler.is_compiling()  # the compiler fuses what by hand is below
+        tp, predicted = (_tally if compiled else _by_hand)(p, index, weight, lanes)
+        wanted = _by_class(weight, lanes, p.shape[1])
     if batch:
-        tp, fp, fn = (one.sum(0, keepdim=True) for one in (tp, fp, fn))
-    return Counts(tp, fp, fn, None if mask is None else rows(mask, batch).any(1, keepdim=True))
+        tp, predicted, wanted = (one.sum(0, keepdim=True) for one in (tp, predicted, wanted))
+    return Counts(tp, predicted - tp, wanted - tp, wanted)
+
+
+_LANES = 256
+"""Sums of each class that are kept apart and added at the end: one alone would lose what is small beside it, and on a
+GPU all pixels would wait for it."""
+
+
+def _lanes(index: Tensor, classes: int) -> Tensor:
+    """The sum that each pixel goes to: its class's, in one of the lanes."""
+    return torch.arange(index.shape[2], device=index.device) % _LANES * classes + index
+
+
+def _by_class(values: Tensor, lanes: Tensor, classes: int) -> Tensor:
+    """The sum of the values (N, 1, pixels) of each class, (N, C)."""
+    n, _, pixels = values.shape
+    many = min(_LANES, max(pixels, 1))
+    sums = values.new_zeros(n, 1, many * classes).scatter_add(2, lanes, values)
+    return sums.reshape(n, many, classes).sum(1)
+
+
+def _tally(p: Tensor, index: Tensor, weight: Tensor, lanes: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each class, the probability in its own pixels and in all."""
+    own = _by_class(p.gather(1, index) * weight, lanes, p.shape[1])
+    if p.device.type == "cpu":  # a product makes no tensor as large as p; elsewhere it may be rounded to TF32
+        return own, torch.bmm(weight, p.transpose(1, 2)).squeeze(1)
+    return own, (p * weight).sum(2)
+
+
+class _Tally(torch.autograd.Function):
+    """By hand: autograd would fill three tensors as large as the input for its gradient, where one will do."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(p: Tensor, index: Tensor, weight: Tensor, lanes: Tensor) -> tuple[Tensor, Tensor]:
+        return _tally(p, index, weight, lanes)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(*inputs[1:3])
+        ctx.save_for_forward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        index, weight = ctx.saved_tensors
+        own, everywhere = gradients
+        own = own.gather(1, index.squeeze(1)).unsqueeze(1) * weight
+        return (everywhere.unsqueeze(2) * weight).scatter_add_(1, index, own), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, Tensor]:
+        return _tally(tangents[0], *ctx.saved_tensors)
+
+
+def _by_hand(*tensors: Tensor) -> tuple[Tensor, Tensor]:
+    sums: Any = _Tally.apply(*tensors)
+    return sums
 
 
 def probabilities(input: Tensor, activation: str) -> Tensor:
@@ -87,20 +136,6 @@ def total(x: Tensor, weight: Tensor | None) -> Tensor:
     return (x if weight is None else x * weight).sum(2)
 
 
-_LANES = 256
-"""Sums of each class that are kept apart and added at the end: one alone would lose what is small beside it, and on a
-GPU all pixels would wait for it."""
-
-
-def _by_class(values: Tensor, index: Tensor, classes: int) -> Tensor:
-    """The sum of the values (N, 1, pixels) of each class, (N, C)."""
-    n, _, pixels = values.shape
-    lanes = min(_LANES, max(pixels, 1))
-    places = (torch.arange(pixels, device=index.device) % lanes) * classes + index
-    sums = values.new_zeros(n, 1, lanes * classes).scatter_add(2, places, values)
-    return sums.reshape(n, lanes, classes).sum(1)
-
-
 def check_channels(name: str, input: Tensor, target: Tensor, activation: str) -> None:
     """Whether one channel is meant as a channel. Shapes only."""
     if input.shape[1] != 1:
@@ -117,15 +152,20 @@ def check_channels(name: str, input: Tensor, target: Tensor, activation: str) ->
         )
 
 
-def counted(name: str, counts: Counts, *, include_background: bool, absent: str) -> Tensor | None:
+def counted(
+    name: str, counts: Counts, mask: Tensor | None, *, include_background: bool, absent: str, batch: bool
+) -> Tensor | None:
     """Which pairs of image and class count; None for all."""
-    keep = counts.valid if absent == "count" else counts.target > 0
-    if include_background:
-        return keep if keep is None else keep.expand(counts.tp.shape)
-    channels = counts.tp.shape[1]
-    if channels == 1:
+    channels = counts.target.shape[1]
+    if not include_background and channels == 1:
         raise LossError(f"{name}(include_background=False) leaves no class: input has one channel")
-    foreground = (torch.arange(channels, device=counts.tp.device) > 0).expand(counts.tp.shape)
+    if absent == "skip":
+        keep = counts.target > 0
+    else:
+        keep = None if mask is None else rows(mask, batch).any(1, keepdim=True).expand(counts.target.shape)
+    if include_background:
+        return keep
+    foreground = (torch.arange(channels, device=counts.target.device) > 0).expand(counts.target.shape)
     return foreground if keep is None else keep & foreground
 
 

@@ -78,7 +78,7 @@ def of_counts(
     counts = count(name, input, target, mask, activation=activation, batch=batch, p=p)
     wrong = alpha * counts.fp + beta * counts.fn
     values = divide(wrong, counts.tp + wrong + smooth)
-    keep = counted(name, counts, include_background=include_background, absent=absent)
+    keep = counted(name, counts, mask, include_background=include_background, absent=absent, batch=batch)
     return values if keep is None else (values, keep)
 
 
