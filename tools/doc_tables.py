@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from doc_messages import messages_section
-
 from loss_tables import TABLES as LOSS_TABLES
 
 from firststep import init, recipes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from firststep import losses
@@ -11,6 +12,7 @@ from firststep.reporting import loss_picture, standalone
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
+@functools.cache
 def files() -> dict[Path, str]:
     """Every page and picture, with its text."""
     made: dict[Path, str] = {}

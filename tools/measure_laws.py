@@ -1,6 +1,6 @@
 """Hold torch's own losses to the laws, and write down what holds: ``benchmarks/results/laws.json``.
 
-    python tools/measure_laws.py        # a minute or two
+python tools/measure_laws.py        # a minute or two
 """
 
 from __future__ import annotations

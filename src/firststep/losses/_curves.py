@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.func import grad_and_value
 
 from ..errors import LossError
 from ._call import Asked, evaluate
@@ -22,7 +23,7 @@ class Drawn(NamedTuple):
     gradient: list[float]
 
 
-def curves(spec: LossSpec, points: int = 201) -> list[Drawn]:
+def curves(spec: LossSpec, points: int = 121) -> list[Drawn]:
     """The lines of the picture.
 
     Raises:
@@ -34,20 +35,23 @@ def curves(spec: LossSpec, points: int = 201) -> list[Drawn]:
     """
     if spec.plot is None:
         raise LossError(f"{spec.name} has no picture")
-    steps = torch.linspace(spec.plot.low, spec.plot.high, points).tolist()
-    return [_drawn(spec, curve, steps) for curve in spec.plot.curves]
+    x = torch.linspace(spec.plot.low, spec.plot.high, points)
+    return [_drawn(spec, curve, x) for curve in spec.plot.curves]
 
 
-def _drawn(spec: LossSpec, curve: Curve, steps: list[float]) -> Drawn:
+def _drawn(spec: LossSpec, curve: Curve, x: Tensor) -> Drawn:
     assert spec.plot is not None
-    at, values, slopes = curve.at or spec.plot.at, [], []
-    for step in steps:
-        x = torch.tensor(step, requires_grad=True)
-        value = mean(spec, at(x), {**spec.required, **curve.options})
-        (slope,) = torch.autograd.grad(value, x, allow_unused=True) if value.requires_grad else (None,)
-        values.append(float(value.detach()))
-        slopes.append(0.0 if slope is None else float(slope))
-    return Drawn(curve.label, steps, values, slopes)
+    at = curve.at or spec.plot.at
+
+    def loss(step: Tensor) -> Tensor:
+        return mean(spec, at(step), {**spec.required, **curve.options})
+
+    if spec.kernel is not None:
+        gradient, value = torch.vmap(grad_and_value(loss))(x)  # pyright: ignore[reportGeneralTypeIssues]
+    else:  # somebody else's need not know vmap
+        pairs = [grad_and_value(loss)(step) for step in x]
+        gradient, value = (torch.stack(column) for column in zip(*pairs, strict=True))
+    return Drawn(curve.label, x.tolist(), value.tolist(), gradient.tolist())
 
 
 def mean(spec: LossSpec, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor:

@@ -44,7 +44,7 @@ def distribution_nll_loss(
     >>> log_rate = torch.tensor([0.0, 1.0], requires_grad=True)
     >>> distribution = torch.distributions.Poisson(log_rate.exp(), validate_args=False)
     >>> losses.functional.distribution_nll_loss(distribution, torch.tensor([1.0, 4.0]))
-    tensor(1.4482, grad_fn=<MeanBackward0>)
+    tensor(1.4482, grad_fn=<DivBackward0>)
     """
     if not isinstance(distribution, Distribution):
         raise LossError(

@@ -307,7 +307,7 @@ CLIP = LossSpec(
 >>> text = torch.tensor([[1.0, 0.9], [-0.1, 1.0]])
 >>> loss = losses.CLIPLoss()
 >>> loss(image, text)
-tensor(0.0766, grad_fn=<MeanBackward0>)
+tensor(0.0766, grad_fn=<DivBackward0>)
 >>> [name for name, _ in loss.named_parameters()]  # hand them to the optimizer
 ['logit_scale']
 """,

@@ -16,7 +16,7 @@ from ._spec import Argument, Curve, Equivalent, LossSpec, Minimum, Option, Paper
 
 
 def extension(errors: Tensor, label: Tensor) -> Tensor:
-    """The Lovász extension of the Jaccard loss along the last axis, of errors of which only those above 0 count.
+    """The Lovász extension of the Jaccard loss along the last axis, of errors that are at least 0.
 
     With the errors from large to small, the k-th is multiplied by what the Jaccard loss grows by as pixel k joins the
     wrong ones. In a pixel of the class the intersection I falls by 1 and the union U stays, elsewhere U grows by 1:
@@ -25,14 +25,15 @@ def extension(errors: Tensor, label: Tensor) -> Tensor:
 
     exact where differences of Jaccard losses would cancel. The numbers are int32, exact beyond 2^24 pixels.
     """
-    errors, order = errors.sort(-1, descending=True)
-    label = label.gather(-1, order)
+    bits = torch.int32 if errors.dtype == torch.float32 else torch.int64  # they sort alike, and faster
+    order = errors.detach().view(bits).argsort(-1, descending=True)
+    errors, label = errors.gather(-1, order), label.gather(-1, order)
     met = label.cumsum(-1, dtype=torch.int32)
     both = met[..., -1:] - met
     union = both + torch.arange(1, label.shape[-1] + 1, dtype=torch.int32, device=label.device)
-    first = label | (union == 1)  # without a pixel of the class, the first error is all
-    share = both.to(errors.dtype) / (union - 1).clamp(min=1)
-    return (torch.relu(errors) * (torch.where(first, 1.0, share) / union)).sum(-1)
+    first = label | (union == 1)  # without a pixel of the class, the first wrong one is all
+    growth = both.to(errors.dtype).div_((union - 1).clamp(min=1)).masked_fill_(first, 1.0).div_(union)
+    return (errors * growth).sum(-1)
 
 
 def lovasz_softmax_loss(
@@ -44,12 +45,12 @@ def lovasz_softmax_loss(
     p = flat(torch.softmax(input, 1))
     index = target.reshape(len(p), 1, p.shape[2])
     label = index == torch.arange(p.shape[1], device=index.device).reshape(1, -1, 1)
-    errors = (p - label.to(p.dtype)).abs()
-    counts = None
+    counts, weight = None, 1.0
     if mask is not None:
         inside = mask.reshape(index.shape)
-        label, errors = label & inside, errors * inside
-        counts = inside.any(2)
+        label, weight, counts = label & inside, inside.to(p.dtype), inside.any(2)
+    own = label.to(p.dtype)
+    errors = torch.addcmul(own, p, weight - 2 * own)
     if batch:
         errors, label = (one.movedim(1, 0).flatten(1).unsqueeze(0) for one in (errors, label))
         counts = None if counts is None else counts.any(0, keepdim=True)
@@ -167,7 +168,7 @@ def _two_classes(x: Tensor, share: float) -> tuple[Tensor, ...]:
 def lovasz_hinge_loss(input: Tensor, target: Tensor, *, batch: bool = False, mask: Tensor | None = None) -> Values:
     """Ignored pixels have error 0 and do not belong: they add nothing."""
     z, label = rows(input, batch), rows(target > 0, batch)
-    errors = 1 - torch.where(label, z, -z)
+    errors = torch.relu(1 - z * torch.where(label, 1.0, -1.0))
     if mask is None:
         return extension(errors, label)
     inside = rows(mask, batch)

@@ -74,8 +74,11 @@ def coral_decode(input: Tensor) -> Tensor:
 
 
 def corn_loss(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """A threshold is asked only of the samples that lie above the one before it."""
-    return _costs(input, target), target.unsqueeze(1) >= _thresholds(input)
+    """A threshold is asked only of the samples that lie above the one before it. Values are (N, *, R), as a mask of
+    samples has the first axes.
+    """
+    asked = target.unsqueeze(1) >= _thresholds(input)
+    return _costs(input, target).movedim(1, -1), asked.movedim(1, -1)
 
 
 def corn_decode(input: Tensor) -> Tensor:

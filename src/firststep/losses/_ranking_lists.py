@@ -180,8 +180,8 @@ def _efron(left: Tensor, score: Tensor, level: Tensor) -> Tensor:
     whole = left.detach().gather(1, last)  # a shift that no exponential exceeds
     below = F.pad(left, (1, 0), value=-math.inf)[:, :-1].gather(1, first)
     tied = torch.zeros_like(score).scatter_add(1, first, (score - whole).exp()).gather(1, first)
-    share = (last + 1 - index) / (last + 1 - first)
-    return whole + ((below - whole).exp() + share.to(score.dtype) * tied).log()
+    share = (last + 1 - index).to(score.dtype) / (last + 1 - first)
+    return whole + ((below - whole).exp() + share * tied).log()
 
 
 def prefix_log_sum_exp(x: Tensor) -> Tensor:

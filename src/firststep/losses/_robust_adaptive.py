@@ -107,7 +107,7 @@ ADAPTIVE_ROBUST = LossSpec(
 >>> loss = losses.AdaptiveRobustLoss(num_dims=1)
 >>> input, target = torch.tensor([[0.1], [-0.2], [0.0], [9.0]]), torch.zeros(4, 1)
 >>> loss(input, target)
-tensor(3.2055, grad_fn=<MeanBackward0>)
+tensor(3.2055, grad_fn=<DivBackward0>)
 >>> optimizer = torch.optim.SGD([*loss.parameters()], lr=0.1)  # beside the model's parameters
 """,
     draw=lambda generator, n: (

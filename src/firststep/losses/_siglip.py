@@ -59,7 +59,7 @@ SIGLIP = LossSpec(
 >>> text = torch.tensor([[1.0, 0.9], [-0.1, 1.0]])
 >>> loss = losses.SigLIPLoss()
 >>> loss(image, text)
-tensor(1.6976, grad_fn=<MeanBackward0>)
+tensor(1.6976, grad_fn=<DivBackward0>)
 >>> [name for name, _ in loss.named_parameters()]  # hand them to the optimizer
 ['logit_scale', 'logit_bias']
 """,
