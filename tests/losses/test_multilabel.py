@@ -90,3 +90,25 @@ def test_labels_may_be_bool_or_integer() -> None:
 def test_shift_out_of_range(shift: float) -> None:
     with pytest.raises(LossError, match=r"expected 0 <= shift < 1"):
         L.asymmetric_loss(torch.zeros(1), torch.zeros(1), shift=shift)
+
+
+def hinge(z: Array, y: Array, margin: float = 1.0) -> Array:
+    return np.array(
+        [
+            [max(0.0, margin - label * score) for score, label in zip(*rows, strict=True)]
+            for rows in zip(z, y, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"margin": 0.5}, {"margin": 0.0}])
+def test_hinge_is_its_formula(options: dict[str, Any]) -> None:
+    check_loss("hinge_loss", options=options, reference=hinge, laws=["reference"]).raise_if_failed()
+
+
+def test_hinge_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import hinge_loss
+
+    z, y = torch.tensor([-2.2, 0.3, 1.7, 0.0]), torch.tensor([-1.0, 1.0, -1.0, 1.0])
+
+    assert float(L.hinge_loss(z, y)) == pytest.approx(hinge_loss(y.numpy(), z.numpy()), rel=1e-6)

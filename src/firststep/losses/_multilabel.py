@@ -163,4 +163,57 @@ tensor([[0.0151, 0.0000, 0.0006, 0.0913]])
     ),
 )
 
-SPECS = (ASYMMETRIC,)
+
+def hinge_loss(input: Tensor, target: Tensor, *, margin: float = 1.0) -> Tensor:
+    """Nothing to guard: a corner, where the gradient is 0."""
+    return F.relu(margin - target * input)
+
+
+HINGE = LossSpec(
+    name="hinge_loss",
+    module="HingeLoss",
+    title=Text("Hinge", "合页损失"),
+    aliases=("hinge", "svm loss", "max margin", "合页", "支持向量机"),
+    family="classification",
+    purpose=Text(
+        "Yes-or-no labels as -1 and 1, each to be right by a margin; beyond it nothing is asked for.",
+        "以 -1 和 1 表示的是非标签，要求以一定间隔判对；超过间隔便不再有要求。",
+    ),
+    formula=r"\max(0, m - y z)",
+    papers=(Paper("Cortes & Vapnik 1995", "Support-Vector Networks", "Machine Learning 20"),),
+    arguments=(Argument("input", "logits", "*"), Argument("target", "signs", "*")),
+    unit="element",
+    options=(Option("margin", Text("m, by how much a label must be right", "m，判对所需的间隔"), low=0.0),),
+    code="""
+>>> input, target = torch.tensor([0.3, 2.0, -1.0]), torch.tensor([1.0, 1.0, 1.0])
+>>> losses.HingeLoss(reduction="none")(input, target)
+tensor([0.7000, 0.0000, 2.0000])
+""",
+    draw=lambda generator, n: (logits(generator, n, 5), 2 * flags(generator, n, 5) - 1),
+    start=Start(Text("m", "m"), lambda *_, margin=1.0, **__: margin),
+    minimum=Minimum(Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, margin=1.0: (margin * target, target)),
+    kernel=hinge_loss,
+    hazards=(
+        Text(
+            "Labels 0 and 1 are taken without a word: a label of 0 always costs m.",
+            "标签 0 和 1 会被无声接受：标签 0 总是损失 m。",
+        ),
+    ),
+    avoid=Text(
+        "Probabilities are wanted: binary_cross_entropy_with_logits.",
+        "需要概率时：用 binary_cross_entropy_with_logits。",
+    ),
+    equivalents=(
+        Equivalent("sklearn.metrics.hinge_loss", Text("m = 1, for two classes", "m = 1，用于两类")),
+        Equivalent("keras.losses.Hinge", Text("turns labels 0 into -1 by itself", "自动把标签 0 变为 -1")),
+    ),
+    plot=Plot(
+        Text("logit z of a label 1", "标签 1 的 logit z"),
+        -3.0,
+        3.0,
+        lambda x: (x, torch.ones_like(x)),
+        tuple(Curve(f"m = {margin:g}", {"margin": margin}) for margin in (0.5, 1.0, 2.0)),
+    ),
+)
+
+SPECS = (ASYMMETRIC, HINGE)
