@@ -13,13 +13,13 @@ from ._peer import Peer
 COUNTS = torch.logspace(4, 1, 1000).round()
 
 
-def scores(n: int = 4096, classes: int = 1000) -> tuple[Tensor, Tensor]:
+def scores(n: int = 8192, classes: int = 1000) -> tuple[Tensor, Tensor]:
     """Logits and classes."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(n, classes, generator=generator), torch.randint(classes, (n,), generator=generator)
 
 
-def labels(n: int = 12500, count: int = 80) -> tuple[Tensor, Tensor]:
+def labels(n: int = 50_000, count: int = 80) -> tuple[Tensor, Tensor]:
     """Logits and yes-or-no labels, a tenth of them positive."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(n, count, generator=generator), (torch.rand(n, count, generator=generator) < 0.1).float()
@@ -57,6 +57,17 @@ def poly1(input: Tensor, target: Tensor) -> Tensor:
     """The paper's, with a gather where it has a one-hot product."""
     p = F.softmax(input, 1).gather(1, target.unsqueeze(1)).squeeze(1)
     return (F.cross_entropy(input, target, reduction="none") + (1 - p)).mean()
+
+
+def signs() -> tuple[Tensor, Tensor]:
+    """Logits and labels -1 and 1."""
+    input, target = labels()
+    return input, 2 * target - 1
+
+
+def hinge(input: Tensor, target: Tensor) -> Tensor:
+    """A maximum with 0."""
+    return torch.clamp(1 - target * input, min=0).mean()
 
 
 def sparsemax(input: Tensor, target: Tensor) -> Tensor:
@@ -225,6 +236,7 @@ PEERS = (
     Peer("generalized_cross_entropy", scores, generalized, "the formula"),
     Peer("symmetric_cross_entropy", scores, symmetric, "the authors' formula", {"log_zero": -9.210340371976182}),
     Peer("active_passive_loss", scores, active_passive, "the authors' formula", {"log_zero": -9.210340371976182}),
+    Peer("hinge_loss", signs, hinge, "keras' formula"),
     Peer("log_cosh_loss", errors, log_cosh, "keras' formula"),
     Peer("bi_tempered_logistic_loss", scores, bi_tempered, "the authors' formula, 5 steps"),
 )

@@ -12,9 +12,9 @@ from ._peer import Peer
 
 
 def pair() -> tuple[Tensor, Tensor]:
-    """Four million predictions and targets."""
+    """Sixteen million predictions and targets."""
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(2000, 2000, generator=generator), torch.randn(2000, 2000, generator=generator)
+    return torch.randn(4000, 4000, generator=generator), torch.randn(4000, 4000, generator=generator)
 
 
 def adaptive() -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -186,21 +186,28 @@ def _efron(left: Tensor, score: Tensor, level: Tensor) -> Tensor:
 
 def prefix_log_sum_exp(x: Tensor) -> Tensor:
     """``log(exp(x_0) + ... + exp(x_i))`` along axis 1, as ``logcumsumexp``, several times as fast on a CPU."""
-    if torch.compiler.is_compiling() or x.shape[1] == 0:
-        return x.logcumsumexp(1)
+    if x.shape[1] == 0:
+        return x
+    if torch.compiler.is_compiling():  # the compiler fuses what by hand is below
+        return _scan(x)
     value: Any = _PrefixLogSumExp.apply(x)
     return value
 
 
+def _scan(x: Tensor) -> Tensor:
+    """Sums relative to the greatest so far, which no gap overflows: at least 1, and a linear recurrence."""
+    most = x.detach().cummax(1).values
+    return most + _recur(_ratios(most), (x - most).exp()).log()
+
+
 class _PrefixLogSumExp(torch.autograd.Function):
-    """Sums relative to the greatest so far, which no gap overflows; each of the scans is a linear recurrence."""
+    """The gradient by hand is a linear recurrence too; autograd would go back through each of the steps."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
-        most = x.cummax(1).values
-        return most + _recur(_ratios(most), (x - most).exp()).log()
+        return _scan(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
