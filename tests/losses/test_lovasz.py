@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def jaccard(wrong: Array, label: Array) -> float:
 def extension(errors: Array, label: Array) -> float:
     """Piece by piece: between two neighbouring errors the set of pixels above does not change."""
     levels = np.concatenate(([0.0], np.unique(errors[errors > 0])))
-    return sum((high - low) * jaccard(errors >= high, label) for low, high in zip(levels, levels[1:], strict=False))
+    return sum((high - low) * jaccard(errors >= high, label) for low, high in itertools.pairwise(levels))
 
 
 def softmax(z: Array, y: Array, classes: str = "present", batch: bool = False) -> tuple[Array, Array]:

