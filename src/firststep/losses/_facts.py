@@ -154,7 +154,8 @@ def _values(spec: LossSpec, language: Language) -> Iterator[str]:
     yield f"{say(WORDS['unit'], language)}{' ' if language == 'en' else colon}{say(UNITS[spec.unit], language)}"
     if spec.start is not None:
         note = say(spec.start.note, language)
-        yield f"{say(WORDS['start'], language)}{colon}{say(spec.start.text, language)}" + (STOP[language] + note if note else "")
+        value = say(spec.start.text, language) + (STOP[language] + note if note else "")
+        yield f"{say(WORDS['start'], language)}{colon}{value}"
     if spec.minimum is not None:
         yield f"{say(WORDS['least'], language)}{colon}{say(spec.minimum.text, language)}"
 

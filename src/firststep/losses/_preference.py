@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from ._draw import logits, uniform
 from ._spec import Argument, Curve, Equivalent, Invariance, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
-_PAIR = (
+PAIR = (
     Argument(
         "policy_chosen",
         "log-probabilities",
@@ -46,7 +46,7 @@ BETA = Option(
     low=0.0,
     low_open=True,
 )
-_H = r"h = \log \frac{\pi(y_w)}{\pi_0(y_w)} - \log \frac{\pi(y_l)}{\pi_0(y_l)}"
+LEAD = r"h = \log \frac{\pi(y_w)}{\pi_0(y_w)} - \log \frac{\pi(y_l)}{\pi_0(y_l)}"
 _IN_FLOAT32 = Text(
     "Sum the log-probabilities in float32, over the answer's tokens alone: sequence_log_prob does. "
     "In bfloat16 a sum of -500 is rounded to a multiple of 2, more than the differences that matter.",
@@ -60,7 +60,7 @@ def _move(generator: Generator, chosen: Tensor, rejected: Tensor, *reference: Te
     return chosen + first, rejected + second, reference[0] + first, reference[1] + second
 
 
-_RATIOS = Invariance(
+RATIOS = Invariance(
     Text(
         "the same number added to policy and reference of an answer",
         "给同一回答的策略与参考对数概率加上同一个数",
@@ -69,19 +69,19 @@ _RATIOS = Invariance(
 )
 
 
-def _draw(generator: Generator, n: int) -> tuple[Tensor, ...]:
+def draw_pairs(generator: Generator, n: int) -> tuple[Tensor, ...]:
     chosen, rejected = (-uniform(generator, n, low=5.0, high=40.0) for _ in range(2))
     return chosen + 3 * logits(generator, n), rejected + 3 * logits(generator, n), chosen, rejected
 
 
-def _untrained(
+def untrained(
     policy_chosen: Tensor, policy_rejected: Tensor, reference_chosen: Tensor, reference_rejected: Tensor, **_: object
 ) -> tuple[Tensor, ...]:
     """The policy is the reference."""
     return reference_chosen, reference_rejected, reference_chosen, reference_rejected
 
 
-def _apart(x: Tensor) -> tuple[Tensor, ...]:
+def apart(x: Tensor) -> tuple[Tensor, ...]:
     """One pair whose log-ratios differ by x."""
     zero = torch.zeros(1)
     return x.reshape(1), zero, zero, zero
@@ -142,7 +142,7 @@ DPO = LossSpec(
         "With label smoothing it is the conservative cDPO.",
         "用“选中与拒绝”的回答对训练语言模型，无需奖励模型。加上标签平滑即为保守的 cDPO。",
     ),
-    formula=rf"-(1 - \epsilon) \log \sigma(\beta h) - \epsilon \log \sigma(-\beta h), \quad {_H}",
+    formula=rf"-(1 - \epsilon) \log \sigma(\beta h) - \epsilon \log \sigma(-\beta h), \quad {LEAD}",
     papers=(
         Paper(
             "Rafailov et al. 2023",
@@ -157,7 +157,7 @@ DPO = LossSpec(
             "eq. 3",
         ),
     ),
-    arguments=_PAIR,
+    arguments=PAIR,
     unit="pair",
     options=(
         BETA,
@@ -175,15 +175,15 @@ DPO = LossSpec(
 >>> loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected)  # the second pair is as at the start
 tensor([0.5544, 0.6931])
 """,
-    draw=_draw,
-    start=Start(Text("ln 2", "ln 2"), lambda *_, **__: math.log(2), _untrained),
+    draw=draw_pairs,
+    start=Start(Text("ln 2", "ln 2"), lambda *_, **__: math.log(2), untrained),
     minimum=Minimum(
         Text("0; with smoothing the entropy of epsilon", "0；有平滑时为 ε 的熵"),
         lambda *_, label_smoothing=0.0, **__: _entropy(label_smoothing),
         _dpo_best,
     ),
     kernel=dpo_loss,
-    invariances=(_RATIOS,),
+    invariances=(RATIOS,),
     limits=(
         Limit(
             Text(
@@ -225,7 +225,7 @@ tensor([0.5544, 0.6931])
         Text("difference of the log-ratios h", "对数比之差 h"),
         -60.0,
         60.0,
-        _apart,
+        apart,
         (
             Curve("β = 0.1"),
             Curve("β = 0.3", {"beta": 0.3}),
@@ -262,7 +262,7 @@ ROBUST_DPO = LossSpec(
         "已知有一定比例的样本对标反时的 DPO：其均值等于在正确样本对上的 DPO。",
     ),
     formula=(
-        rf"\frac{{-(1 - \epsilon) \log \sigma(\beta h) + \epsilon \log \sigma(-\beta h)}}{{1 - 2 \epsilon}}, \quad {_H}"
+        r"\frac{-(1 - \epsilon) \log \sigma(\beta h) + \epsilon \log \sigma(-\beta h)}{1 - 2 \epsilon}, \quad " + LEAD
     ),
     papers=(
         Paper(
@@ -271,7 +271,7 @@ ROBUST_DPO = LossSpec(
             "arXiv:2403.00409",
         ),
     ),
-    arguments=_PAIR,
+    arguments=PAIR,
     unit="pair",
     options=(
         BETA,
@@ -290,10 +290,10 @@ ROBUST_DPO = LossSpec(
 >>> loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
 tensor([0.5169, 0.6931])
 """,
-    draw=_draw,
-    start=Start(Text("ln 2", "ln 2"), lambda *_, **__: math.log(2), _untrained),
+    draw=draw_pairs,
+    start=Start(Text("ln 2", "ln 2"), lambda *_, **__: math.log(2), untrained),
     kernel=robust_dpo_loss,
-    invariances=(_RATIOS,),
+    invariances=(RATIOS,),
     limits=(
         Limit(
             Text("label_smoothing=0 is dpo_loss", "label_smoothing=0 即 dpo_loss"),
@@ -325,98 +325,10 @@ tensor([0.5169, 0.6931])
         Text("difference of the log-ratios h", "对数比之差 h"),
         -60.0,
         60.0,
-        _apart,
+        apart,
         tuple(Curve(f"ε = {e:g}", {"label_smoothing": e}) for e in (0.0, 0.1, 0.3)),
     ),
 )
 
 
-def ipo_loss(
-    policy_chosen: Tensor,
-    policy_rejected: Tensor,
-    reference_chosen: Tensor,
-    reference_rejected: Tensor,
-    *,
-    beta: float = 0.1,
-) -> Tensor:
-    """The paper's tau is named beta, as everywhere."""
-    h = log_ratio_difference(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
-    return (h - 1 / (2 * beta)) ** 2
-
-
-def _ipo_best(a: Tensor, b: Tensor, c: Tensor, d: Tensor, beta: float = 0.1, **_: object) -> tuple[Tensor, ...]:
-    return c + (b - d) + 1 / (2 * beta), b, c, d
-
-
-IPO = LossSpec(
-    name="ipo_loss",
-    module="IPOLoss",
-    title=Text("Identity preference optimization", "恒等偏好优化"),
-    aliases=("ipo", "identity preference optimization", "psi-po", "恒等偏好优化损失"),
-    family="preference",
-    purpose=Text(
-        "Pairs of answers, with a margin to reach and not to pass: it does not drive the ratio to infinity where "
-        "every pair agrees.",
-        "成对的回答，间隔有固定目标而不越过：即使所有样本对都一致，也不会把比值推向无穷。",
-    ),
-    formula=rf"\left( h - \frac{{1}}{{2 \beta}} \right)^2, \quad {_H}",
-    papers=(
-        Paper(
-            "Azar et al. 2023",
-            "A General Theoretical Paradigm to Understand Learning from Human Preferences",
-            "arXiv:2310.12036",
-            "eq. 17",
-        ),
-    ),
-    arguments=_PAIR,
-    unit="pair",
-    options=(BETA,),
-    code="""
->>> policy_chosen, policy_rejected = torch.tensor([-20.0, -31.0]), torch.tensor([-25.0, -30.0])
->>> reference_chosen, reference_rejected = torch.tensor([-22.0, -31.0]), torch.tensor([-24.0, -30.0])
->>> loss = losses.IPOLoss(beta=0.1, reduction="none")
->>> loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
-tensor([ 4., 25.])
-""",
-    draw=_draw,
-    start=Start(Text("1/(4 β²)", "1/(4 β²)"), lambda *_, beta=0.1, **__: 1 / (4 * beta**2), _untrained),
-    minimum=Minimum(Text("0, at h = 1/(2 β)", "0，在 h = 1/(2 β) 处"), lambda *_, **__: 0.0, _ipo_best),
-    kernel=ipo_loss,
-    invariances=(_RATIOS,),
-    hazards=(
-        Text(
-            "The paper sums the log-probabilities over an answer; TRL takes their mean. The two want a different beta: "
-            "give sums or means, and say which.",
-            "论文对回答的对数概率求和；TRL 取平均。两者所需的 beta 不同：传入和或均值均可，但须说明是哪一种。",
-        ),
-        Text(
-            "The first value is 1/(4 beta²): 25 for beta = 0.1, and a gradient of -1/beta. Lower the learning rate "
-            "with beta.",
-            "首步数值为 1/(4 beta²)：beta = 0.1 时为 25，梯度为 -1/beta。减小 beta 时应同时降低学习率。",
-        ),
-    ),
-    avoid=Text(
-        "Answers differ much in length and log-probabilities are summed: one margin then asks little of the long ones "
-        "(dpo_loss).",
-        "回答长短悬殊且对数概率为求和时：同一间隔对长回答要求过低（用 dpo_loss）。",
-    ),
-    equivalents=(
-        Equivalent(
-            "trl.DPOTrainer",
-            Text(
-                "inside the trainer, loss_type='ipo', of length-averaged log-probabilities",
-                "在训练器内部，loss_type='ipo'，使用按长度平均的对数概率",
-            ),
-        ),
-    ),
-    plot=Plot(
-        Text("difference of the log-ratios h", "对数比之差 h"),
-        -5.0,
-        15.0,
-        _apart,
-        tuple(Curve(f"β = {beta:g}", {"beta": beta}) for beta in (0.1, 0.2, 0.5)),
-    ),
-)
-
-
-SPECS = (DPO, ROBUST_DPO, IPO)
+SPECS = (DPO, ROBUST_DPO)
