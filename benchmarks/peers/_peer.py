@@ -19,6 +19,7 @@ class Peer:
         peer: the mean of the same loss, of the same tensors: torch's own function, or a peer's formula.
         source: whose it is.
         options: ours.
+        same: whether it is the same number.
     """
 
     loss: str
@@ -26,3 +27,4 @@ class Peer:
     peer: Callable[..., Tensor]
     source: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    same: bool = True
