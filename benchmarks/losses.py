@@ -3,10 +3,10 @@
     make bench
     python benchmarks/losses.py --only focal --no-compile
 
-``times`` is the peer's time over ours in eager mode, calls taken in turn, the best of several counted; below 0.97, which is
-what two measurements of one call differ by, we are slower, and the line is marked. ``compiled`` is the peer's eager time over ours under ``torch.compile``. ``memory`` is
-our peak over the peer's, beside the tensors and their gradients. Before anything is timed, both must give the same
-number. One thread: the ratios should not depend on how many there are.
+``times`` is the peer's time over ours in eager mode, calls taken in turn, the best of several counted; below 0.97,
+which is what two measurements of one call differ by, the line is marked. ``compiled`` is the peer's eager time over
+ours under ``torch.compile``. ``memory`` is our peak over the peer's, beside the tensors and their gradients. Before
+anything is timed, both must give the same number. One thread: the ratios should not depend on how many there are.
 """
 
 from __future__ import annotations

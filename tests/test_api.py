@@ -103,12 +103,22 @@ def test_one_except_catches_every_error() -> None:
 
 def test_the_public_face() -> None:
     public = {name for name in vars(fs) if not name.startswith("_")}
-    modules = {"errors", "graph", "planning", "rng", "reporting", "tour", "cli"}
+    modules = {"errors", "graph", "planning", "rng", "reporting", "testing", "tour", "cli"}
 
     assert public - modules == {
-        *("init", "recipes", "plan", "initialize", "rule", "keep", "select", "load_rules", "save_rules"),
+        *("init", "losses", "recipes", "plan", "initialize", "rule", "keep", "select", "load_rules", "save_rules"),
         "show_config",
-        *("Plan", "Report", "Rule", "FirststepError", "SchemeError", "RuleError", "PlanError", "ApplyError"),
+        *(
+            "Plan",
+            "Report",
+            "Rule",
+            "FirststepError",
+            "SchemeError",
+            "RuleError",
+            "PlanError",
+            "ApplyError",
+            "LossError",
+        ),
     }
     assert fs.__version__
 

@@ -96,13 +96,22 @@ def lovasz_hinge(input: Tensor, target: Tensor) -> Tensor:
     return torch.stack(values).mean()
 
 
+ALL_PIXELS = {"ignore_index": None}
+"""As in those formulas, which leave out no pixel: for that ours reads the target once more."""
+
 PEERS = (
-    Peer("dice_loss", scenes, dice, "MONAI's formula"),
-    Peer("jaccard_loss", scenes, jaccard, "MONAI's formula"),
-    Peer("generalized_dice_loss", scenes, generalized, "MONAI's formula"),
+    Peer("dice_loss", scenes, dice, "MONAI's formula", ALL_PIXELS),
+    Peer("jaccard_loss", scenes, jaccard, "MONAI's formula", ALL_PIXELS),
+    Peer("generalized_dice_loss", scenes, generalized, "MONAI's formula", ALL_PIXELS),
     Peer("dice_ce_loss", scenes, dice_ce, "MONAI's formula"),
-    Peer("tversky_loss", scenes, lambda input, target: index(input, target).mean(), "MONAI's formula"),
-    Peer("focal_tversky_loss", scenes, lambda input, target: (index(input, target) ** 0.75).mean(), "MONAI's formula"),
+    Peer("tversky_loss", scenes, lambda input, target: index(input, target).mean(), "MONAI's formula", ALL_PIXELS),
+    Peer(
+        "focal_tversky_loss",
+        scenes,
+        lambda input, target: (index(input, target) ** 0.75).mean(),
+        "MONAI's formula",
+        ALL_PIXELS,
+    ),
     Peer("lovasz_softmax_loss", lambda: scenes(2, 8, 96), lovasz_softmax, "the authors' formula"),
     Peer("lovasz_hinge_loss", masks, lovasz_hinge, "the authors' formula"),
 )

@@ -193,13 +193,6 @@ def test_gradients_are_finite_at_any_size(name: str, size: float) -> None:
         assert all(slope.isfinite().all() for slope in torch.autograd.grad(values.sum(), leaves))
 
 
-def test_torchvision_s_ciou_of_equal_points_is_not_a_number() -> None:
-    """Its angle is the arc tangent of 0 / 0."""
-    width = torch.zeros(1, requires_grad=True)
-    assert torch.atan(width / torch.zeros(1)).isnan()
-    assert L.ciou_loss(torch.tensor([POINT]), torch.tensor([BOX])).isfinite()
-
-
 def test_boxes_apart_have_no_gradient_of_iou_alone() -> None:
     target = torch.tensor([[10.0, 0.0, 11.0, 1.0]])
     for name, moves in (("iou_loss", False), ("giou_loss", True), ("diou_loss", True), ("ciou_loss", True)):
@@ -208,12 +201,11 @@ def test_boxes_apart_have_no_gradient_of_iou_alone() -> None:
         assert bool(slope[0, 2] < 0) is moves  # the right side is drawn to the right
 
 
-def test_a_box_grows_out_of_a_point() -> None:
-    """Where the ends of an interval meet, a minimum of them would have no slope."""
-    leaf = torch.tensor([POINT], requires_grad=True)
+def test_a_box_without_width_can_gain_some() -> None:
+    """Were its corners put in order by a minimum and a maximum, which share the slope where they meet, it could not."""
+    leaf = torch.tensor([LINE], requires_grad=True)
     (slope,) = torch.autograd.grad(L.giou_loss(leaf, torch.tensor([[5.0, 6.0, 8.0, 9.0]])), leaf)
-    assert slope[0, 2] < 0
-    assert slope[0, 3] < 0
+    assert slope[0, 2].item() == pytest.approx(-5 / 36)  # of 2 - (9 + 5 w) / 36
 
 
 def test_corners_in_the_wrong_order_are_exchanged() -> None:

@@ -79,7 +79,7 @@ def test_every_power_is_lawful(power: float) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"gamma": 0.0}, {"gamma": 0.3}, {"gamma": 1.0}, {"gamma": 5.0, "alpha": 0.1}])
-def test_varifocal_negatives(options: dict[str, float]) -> None:
+def test_varifocal_negatives(options: dict[str, Any]) -> None:
     """Quality 0 and 1 beside what the laws draw, values and gradients."""
     generator = torch.Generator().manual_seed(0)
     z = 3 * torch.randn(30, generator=generator, dtype=torch.float64)

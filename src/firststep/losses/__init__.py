@@ -43,7 +43,7 @@ from ._spec import Text as Text
 catalog = Catalog((*_SPECS, *_POINTERS))
 """Every loss by name: firststep's own, torch's, and well-kept ones elsewhere."""
 
-_MODULES: dict[str, Any] = {_spec.module: _module(_spec) for _spec in _SPECS}
+_BY_NAME = {_spec.module: _spec for _spec in _SPECS}
 
 __all__ = [
     "FAMILIES",
@@ -69,14 +69,14 @@ __all__ = [
     "reduce",
     "sequence_log_prob",
     "sizes",
-    *_MODULES,
+    *_BY_NAME,
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return _MODULES[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, _module(_BY_NAME[name]))  # made when it is first asked for
 
 
 def __dir__() -> list[str]:

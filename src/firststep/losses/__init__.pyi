@@ -171,6 +171,27 @@ class AsymmetricLoss(Loss):
         denominator: Denominator = "weight",
     ) -> Any: ...
 
+class HingeLoss(Loss):
+    """Yes-or-no labels as -1 and 1, each to be right by a margin; beyond it nothing is asked for."""
+
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        reduction: Reduction = "mean",
+        denominator: Denominator = "weight",
+        empty: float = 0.0,
+    ) -> None: ...
+    def __call__(
+        self,
+        input: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        denominator: Denominator = "weight",
+    ) -> Any: ...
+
 class SoftmaxFocalLoss(Loss):
     """One of C classes per sample, where most samples are easy and would drown the few hard ones."""
 

@@ -58,8 +58,8 @@ class Catalog(Mapping[str, LossSpec]):
         """The losses of a family.
 
         >>> from firststep import losses
-        >>> [spec.name for spec in losses.catalog.family("audio")]
-        ['si_sdr_loss']
+        >>> losses.catalog.family("audio")[0].name
+        'si_sdr_loss'
         """
         if name not in FAMILIES:
             raise LossError(

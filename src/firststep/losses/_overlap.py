@@ -34,82 +34,61 @@ def count(
 ) -> Counts:
     """Count each class in each image, or in the batch as a whole.
 
-    Class indices gather their probability, which is then added up by class: nothing as large as the input is made but
-    the probabilities. Labels in between 0 and 1 have ``TP = sum(min(p, t)) = sum(p + t - |p - t|) / 2``, which for 0
-    and 1 is ``sum(p t)`` and, unlike it, is greatest at ``p = t``.
+    Labels in between 0 and 1 have ``TP = sum(min(p, t)) = sum(p + t - |p - t|) / 2``, which for 0 and 1 is
+    ``sum(p t)`` and, unlike it, is greatest at ``p = t``.
     """
     check_channels(name, input, target, activation)
     p = flat(probabilities(input, activation) if p is None else p)
-    weight = None if mask is None else mask.to(p.dtype).reshape(len(p), 1, p.shape[2])
+    shape = len(p), 1, p.shape[2]
+    weight = None if mask is None else mask.to(p.dtype).reshape(shape)
     if target.dtype.is_floating_point:
         predicted, wanted = total(p, weight), total(flat(target), weight)
         tp = (predicted + wanted - total((p - flat(target)).abs(), weight)) / 2
     else:
-        index = target.reshape(len(p), 1, p.shape[2])
-        weight = torch.ones_like(p[:, :1]) if weight is None else weight
-        lanes = _lanes(index, p.shape[1])
+        weight = p.new_ones(shape) if weight is None else weight
+        label = p.new_zeros(()).expand(p.shape).scatter(1, target.reshape(shape), weight)
         compiled = torch.compiler.is_compiling()  # the compiler fuses what by hand is below
-        tp, predicted = (_tally if compiled else _by_hand)(p, index, weight, lanes)
-        wanted = _by_class(weight, lanes, p.shape[1])
+        tp, predicted = (_sums if compiled else _by_hand)(p, label, weight)
+        wanted = label.sum(2)
     if batch:
         tp, predicted, wanted = (one.sum(0, keepdim=True) for one in (tp, predicted, wanted))
     return Counts(tp, predicted - tp, wanted - tp, wanted)
 
 
-_LANES = 256
-"""Sums of each class that are kept apart and added at the end: one alone would lose what is small beside it, and on a
-GPU all pixels would wait for it."""
-
-
-def _lanes(index: Tensor, classes: int) -> Tensor:
-    """The sum that each pixel goes to: its class's, in one of the lanes."""
-    return torch.arange(index.shape[2], device=index.device) % _LANES * classes + index
-
-
-def _by_class(values: Tensor, lanes: Tensor, classes: int) -> Tensor:
-    """The sum of the values (N, 1, pixels) of each class, (N, C)."""
-    n, _, pixels = values.shape
-    many = min(_LANES, max(pixels, 1))
-    sums = values.new_zeros(n, 1, many * classes).scatter_add(2, lanes, values)
-    return sums.reshape(n, many, classes).sum(1)
-
-
-def _tally(p: Tensor, index: Tensor, weight: Tensor, lanes: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each class, the probability in its own pixels and in all."""
-    own = _by_class(p.gather(1, index) * weight, lanes, p.shape[1])
+def _sums(p: Tensor, label: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each class, the probability in its own pixels and in all that count."""
     if p.device.type == "cpu":  # a product makes no tensor as large as p; elsewhere it may be rounded to TF32
-        return own, torch.bmm(weight, p.transpose(1, 2)).squeeze(1)
-    return own, (p * weight).sum(2)
+        return (p * label).sum(2), torch.bmm(weight, p.transpose(1, 2)).squeeze(1)
+    return (p * label).sum(2), (p * weight).sum(2)
 
 
-class _Tally(torch.autograd.Function):
-    """By hand: autograd would fill three tensors as large as the input for its gradient, where one will do."""
+class _Sums(torch.autograd.Function):
+    """By hand: autograd would make three tensors as large as the input for its gradient, where one will do."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(p: Tensor, index: Tensor, weight: Tensor, lanes: Tensor) -> tuple[Tensor, Tensor]:
-        return _tally(p, index, weight, lanes)
+    def forward(p: Tensor, label: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return _sums(p, label, weight)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.save_for_backward(*inputs[1:3])
+        ctx.save_for_backward(*inputs[1:])
         ctx.save_for_forward(*inputs[1:])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        index, weight = ctx.saved_tensors
-        own, everywhere = gradients
-        own = own.gather(1, index.squeeze(1)).unsqueeze(1) * weight
-        return (everywhere.unsqueeze(2) * weight).scatter_add_(1, index, own), None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        label, weight = ctx.saved_tensors
+        own, everywhere = (one.unsqueeze(2) for one in gradients)
+        return (label * own).addcmul_(everywhere, weight), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, Tensor]:
-        return _tally(tangents[0], *ctx.saved_tensors)
+        return _sums(tangents[0], *ctx.saved_tensors)
 
 
 def _by_hand(*tensors: Tensor) -> tuple[Tensor, Tensor]:
-    sums: Any = _Tally.apply(*tensors)
+    sums: Any = _Sums.apply(*tensors)
     return sums
 
 

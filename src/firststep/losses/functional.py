@@ -12,15 +12,15 @@ from ._distribution import distribution_nll_loss as distribution_nll_loss
 from ._families import SPECS as _SPECS
 from ._reduce import reduce as reduce
 
-_FUNCTIONS: dict[str, Any] = {_spec.name: _function(_spec) for _spec in _SPECS}
+_BY_NAME = {_spec.name: _spec for _spec in _SPECS}
 
-__all__ = ["distribution_nll_loss", "reduce", *_FUNCTIONS]
+__all__ = ["distribution_nll_loss", "reduce", *_BY_NAME]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        return _FUNCTIONS[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, _function(_BY_NAME[name]))  # made when it is first asked for
 
 
 def __dir__() -> list[str]:

@@ -185,6 +185,33 @@ def asymmetric_loss(
 ) -> Total: ...
 
 @overload
+def hinge_loss(
+    input: Tensor,
+    target: Tensor,
+    *,
+    margin: float = 1.0,
+    reduction: Literal["mean", "sum", "none"] = "mean",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    denominator: Denominator = "weight",
+    empty: float = 0.0,
+) -> Tensor:
+    """Yes-or-no labels as -1 and 1, each to be right by a margin; beyond it nothing is asked for."""
+
+@overload
+def hinge_loss(
+    input: Tensor,
+    target: Tensor,
+    *,
+    margin: float = 1.0,
+    reduction: Literal["total"],
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    denominator: Denominator = "weight",
+    empty: float = 0.0,
+) -> Total: ...
+
+@overload
 def softmax_focal_loss(
     input: Tensor,
     target: Tensor,
