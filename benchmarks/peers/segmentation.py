@@ -9,7 +9,7 @@ from torch import Tensor
 from ._peer import Peer
 
 
-def scenes(n: int = 2, classes: int = 21, side: int = 256) -> tuple[Tensor, Tensor]:
+def scenes(n: int = 4, classes: int = 21, side: int = 256) -> tuple[Tensor, Tensor]:
     """Logits and class indices, as of a model that has learned something."""
     generator = torch.Generator().manual_seed(0)
     target = torch.randint(classes, (n, side, side), generator=generator)

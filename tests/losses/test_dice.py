@@ -350,6 +350,19 @@ def test_many_pixels_add_up_in_float32() -> None:
     assert value.item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_many_labels_for_one_image_and_forward_derivatives(name: str) -> None:
+    input, target = scene()
+    loss, others = getattr(L, name), torch.stack((target, (target + 1) % 4))
+    mapped = torch.vmap(loss, in_dims=(None, 0))(input, others)
+    torch.testing.assert_close(mapped, torch.stack([loss(input, one) for one in others]))
+    leaf, along = input.clone().requires_grad_(), torch.randn_like(input)
+    value, slope, *_ = torch.func.jvp(lambda z: loss(z, target), (input,), (along,))
+    torch.testing.assert_close(value, loss(input, target))
+    torch.testing.assert_close(slope, (torch.autograd.grad(loss(leaf, target), leaf)[0] * along).sum())
+
+
 def test_vectors_without_pixels() -> None:
     input, target = torch.tensor([[2.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1])
     p = torch.sigmoid(torch.tensor(2.0))

@@ -14,41 +14,45 @@ from ._numerics import TINY
 from ._spec import Argument, Curve, Equivalent, Invariance, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
 
-class Pair(NamedTuple):
-    """Two boxes in each row: width and height (N, 2) of both and of the box around them, union and IoU (N,).
+class Side(NamedTuple):
+    """Two intervals in each row: both lengths, the overlap, what both span, and twice the way between the middles."""
 
-    ``offset`` is twice the way from one centre to the other, (N, 2).
-    """
-
-    size: Tensor
+    length: Tensor
     other: Tensor
+    overlap: Tensor
     around: Tensor
     offset: Tensor
+
+
+class Pair(NamedTuple):
+    """Two boxes in each row: their intervals along both axes, the area of their union, and its IoU."""
+
+    x: Side
+    y: Side
     union: Tensor
     iou: Tensor
 
 
 def pair(input: Tensor, target: Tensor) -> Pair:
-    """Corners of the input in the wrong order are exchanged, as Rezatofighi et al. do.
+    x1, y1, x2, y2 = input.unbind(1)
+    u1, v1, u2, v2 = target.unbind(1)
+    x, y = _side(x1, x2, u1, u2), _side(y1, y2, v1, v2)
+    shared = x.overlap.clamp(min=0) * y.overlap.clamp(min=0)
+    union = x.length * y.length + x.other * y.other - shared
+    return Pair(x, y, union, ratio(shared, union))
 
-    Along each axis the overlap, negative where there is none, and the extent of both together add up to the two
-    lengths: only one of them takes a minimum and a maximum.
+
+def _side(one: Tensor, two: Tensor, low: Tensor, high: Tensor) -> Side:
+    """Ends of the input in the wrong order are exchanged, as Rezatofighi et al. do.
+
+    The overlap, negative where there is none, and the span of both add up to the two lengths: only one of them takes a
+    minimum and a maximum.
     """
-    one, two = input.chunk(2, 1)
     swapped = two < one
-    low, high = torch.where(swapped, two, one), torch.where(swapped, one, two)
-    other_low, other_high = target.chunk(2, 1)
-    size, other = high - low, other_high - other_low
-    overlap = torch.minimum(high, other_high) - torch.maximum(low, other_low)
-    shared = _area(overlap.clamp(min=0))
-    union = _area(size) + _area(other) - shared
-    offset = low + high - (other_low + other_high)
-    return Pair(size, other, size + other - overlap, offset, union, ratio(shared, union))
-
-
-def _area(size: Tensor) -> Tensor:
-    width, height = size.unbind(1)
-    return width * height
+    start, end = torch.where(swapped, two, one), torch.where(swapped, one, two)
+    length, other = end - start, high - low
+    overlap = torch.minimum(end, high) - torch.maximum(start, low)
+    return Side(length, other, overlap, length + other - overlap, start + end - (low + high))
 
 
 def ratio(a: Tensor, b: Tensor) -> Tensor:
@@ -183,7 +187,7 @@ tensor([0.6667, 1.0000])
 
 def giou_loss(input: Tensor, target: Tensor) -> Tensor:
     two = pair(input, target)
-    around = _area(two.around)
+    around = two.x.around * two.y.around
     return 1 - two.iou + ratio(around - two.union, around)
 
 
@@ -261,7 +265,8 @@ def diou_loss(input: Tensor, target: Tensor) -> Tensor:
 
 
 def _distance(two: Pair) -> Tensor:
-    return 1 - two.iou + ratio(two.offset.square().sum(1) / 4, two.around.square().sum(1))
+    centres = (two.x.offset.square() + two.y.offset.square()) / 4
+    return 1 - two.iou + ratio(centres, two.x.around.square() + two.y.around.square())
 
 
 def _diou_start(input: Tensor, target: Tensor, **_: Any) -> Tensor:
@@ -327,14 +332,13 @@ def ciou_loss(input: Tensor, target: Tensor) -> Tensor:
     A box without width and height has the angle 0 and no gradient of it.
     """
     two = pair(input, target)
-    v = (4 / math.pi**2) * (_angle(two.other) - _angle(two.size)).square()
+    v = (4 / math.pi**2) * (_angle(two.x.other, two.y.other) - _angle(two.x.length, two.y.length)).square()
     alpha = (v / torch.where(v > 0, 1 - two.iou + v, 1.0)).detach()
     return _distance(two) + alpha * v
 
 
-def _angle(size: Tensor) -> Tensor:
+def _angle(width: Tensor, height: Tensor) -> Tensor:
     """The arc tangent of width over height, also of 0."""
-    width, height = size.unbind(1)
     point = width.square() + height.square() <= TINY
     return torch.atan2(torch.where(point, 0.0, width), torch.where(point, 1.0, height))
 
