@@ -38,31 +38,37 @@ class _SmoothedCost(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(log_p: Tensor, target: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor, Tensor]:
-        # At most -1 where a class can be and 0 where it cannot: the signs then count the classes that can.
-        below = (log_p - 1).nan_to_num_(nan=math.nan, neginf=0.0)
-        total = below.sum(1)
-        marks = below.sign_()
-        share = label_smoothing / -marks.sum(1)
-        return (label_smoothing - 1) * pick(log_p, target) - label_smoothing - share * total, marks, share
+    def forward(log_p: Tensor, target: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+        # A class that cannot be weighs so much in a first sum that the sum counts them, and nothing in a second.
+        finite = log_p.clamp(min=_IMPOSSIBLE)
+        possible = log_p.shape[1] - (finite.sum(1) / _IMPOSSIBLE).round()
+        total = torch.threshold_(finite, _IMPOSSIBLE / 2, 0.0).sum(1)
+        share = label_smoothing / possible
+        return (label_smoothing - 1) * pick(log_p, target) - share * total, share
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor, Tensor]) -> None:
-        ctx.mark_non_differentiable(*output[1:])
-        ctx.save_for_backward(inputs[1], *output[1:])
-        ctx.save_for_forward(inputs[1], *output[1:])
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(*inputs[:2], output[1])
+        ctx.save_for_forward(*inputs[:2], output[1])
         ctx.hard = 1 - inputs[2]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        target, marks, share = ctx.saved_tensors
-        soft = marks * (gradients[0] * share).unsqueeze(1)
-        return soft.scatter_add_(1, target.unsqueeze(1), (-ctx.hard * gradients[0]).unsqueeze(1)), None, None
+        log_p, target, share = ctx.saved_tensors
+        even = (-gradients[0] * share).unsqueeze(1).expand(log_p.shape)
+        soft = torch.ops.aten.threshold_backward(even, log_p, _IMPOSSIBLE / 2)
+        return soft.scatter_add(1, target.unsqueeze(1), (-ctx.hard * gradients[0]).unsqueeze(1)), None, None
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, None, None]:
-        target, marks, share = ctx.saved_tensors
-        return share * (marks * tangents[0]).sum(1) - ctx.hard * pick(tangents[0], target), None, None
+    def jvp(ctx: Any, *tangents: Tensor) -> tuple[Tensor, None]:
+        log_p, target, share = ctx.saved_tensors
+        possible = torch.where(log_p > _IMPOSSIBLE / 2, tangents[0], 0.0)
+        return -share * possible.sum(1) - ctx.hard * pick(tangents[0], target), None
+
+
+_IMPOSSIBLE = -1e30
+"""Stands for a log-probability of -inf: beyond any sum of finite ones."""
 
 
 def _torch_sum(input: Tensor, target: Tensor, *, ignore_index: int, label_smoothing: float = 0.0) -> Tensor | None:

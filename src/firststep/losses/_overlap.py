@@ -161,9 +161,9 @@ ARGUMENTS = (
         "target",
         "class",
         "N *",
-        "class indices, 0 to C - 1, or probabilities of the input's shape, 0 and 1 among them",
-        "类别序号 0 到 C - 1，或与输入同形状的概率（包括 0 和 1）",
-        otherwise=Argument("target", "probabilities", "N C *"),
+        otherwise=Argument(
+            "target", "probabilities", "N C *", "probabilities, 0 and 1 among them", "概率，包括 0 和 1"
+        ),
     ),
 )
 ACTIVATION = Option(

@@ -116,9 +116,9 @@ _PRICES = (
     Option("beta", Text("the price of a false negative", "假阴性的代价"), low=0.0),
 )
 _NAMES = Text(
-    "Papers and libraries exchange alpha and beta: here alpha goes with false positives, as in Salehi et al. 2017; in "
-    "Abraham and Khan 2019 it goes with false negatives.",
-    "不同论文与库中 alpha 与 beta 含义相反：此处 alpha 对应假阳性，同 Salehi 等 2017；"
+    "Papers exchange alpha and beta: here alpha goes with false positives, as in Salehi et al. 2017; in Abraham and "
+    "Khan 2019 it goes with false negatives.",
+    "不同论文中 alpha 与 beta 含义相反：此处 alpha 对应假阳性，同 Salehi 等 2017；"
     "Abraham 与 Khan 2019 中它对应假阴性。",
 )
 
