@@ -202,3 +202,16 @@ def test_strata_are_totals_that_add() -> None:
 def test_what_does_not_fit_is_an_error(tensors: tuple[Tensor, ...], options: dict[str, Any], message: str) -> None:
     with pytest.raises(LossError, match=message):
         F.cox_loss(*tensors, **options)
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_masked_samples_do_not_cost_accuracy_where_all_log_hazards_are_far_from_zero(ties: str) -> None:
+    log_hazard = torch.tensor([0.5, -0.25, 0.125, 1.0, 0.0]) - 1e4
+    time, event = torch.tensor([3.0, 1.0, 2.0, 2.0, 9.0]), torch.tensor([1, 1, 1, 1, 1])
+    mask = torch.tensor([True, True, True, True, False])
+    exact = F.cox_loss(log_hazard[:4].double(), time[:4].double(), event[:4], ties=ties)
+
+    masked = F.cox_loss(log_hazard, time, event, ties=ties, mask=mask)
+
+    assert float(masked) == pytest.approx(float(exact), abs=1e-6)
+    assert float(F.cox_loss(log_hazard, time, event, ties=ties, mask=~mask & False)) == 0.0

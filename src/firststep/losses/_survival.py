@@ -24,7 +24,8 @@ def cox_loss(
     event = event != 0
     if mask is not None:
         event = event & mask
-        log_hazard = torch.where(mask, log_hazard, 0.0)
+        largest = log_hazard.detach().masked_fill(~mask, torch.finfo(log_hazard.dtype).min).amax() if len(mask) else 0.0
+        log_hazard = torch.where(mask, log_hazard, largest)  # no larger than what counts: the shift below is by that
         time = torch.where(mask, time, _least(time.dtype))  # last, in nobody's risk set
     n = log_hazard.shape[0]
     if n == 0:
