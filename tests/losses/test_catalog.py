@@ -109,10 +109,10 @@ def test_the_curves_are_finite_and_the_gradient_is_their_slope(spec: losses.Loss
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ("focal", "softmax_focal_loss"),
-        ("Focal Loss", "softmax_focal_loss"),
-        ("SoftmaxFocalLoss", "softmax_focal_loss"),
-        ("焦点损失", "softmax_focal_loss"),
+        ("focal", "focal_loss"),
+        ("Focal Loss", "focal_loss"),
+        ("FocalLoss", "focal_loss"),
+        ("焦点损失", "focal_loss"),
         ("cross-entropy", "cross_entropy"),
         ("infonce", "info_nce_loss"),
     ],
@@ -124,12 +124,12 @@ def test_a_loss_is_found_by_any_of_its_names(asked: str, found: str) -> None:
 
 def test_what_is_not_there_is_said_with_what_is_near() -> None:
     with pytest.raises(LossError) as error:
-        losses.catalog["softmax_focal_los"]
+        losses.catalog["focal_los"]
     assert str(error.value) == (
-        "there is no loss 'softmax_focal_los'. Did you mean 'softmax_focal_loss'? "
-        "Type losses.catalog.search('softmax_focal_los'), or print(losses.catalog)"
+        "there is no loss 'focal_los'. Did you mean 'focal_loss'? "
+        "Type losses.catalog.search('focal_los'), or print(losses.catalog)"
     )
-    assert losses.catalog.get("softmax_focal_los") is None
+    assert losses.catalog.get("focal_los") is None
     with pytest.raises(
         LossError, match=r"^there is no family 'imbalanced'\. Did you mean 'imbalance'\? Expected one of"
     ):
@@ -141,9 +141,9 @@ def test_search_finds_words_in_both_languages_and_asks_for_all() -> None:
         return [spec.name for spec in losses.catalog.search(words)]
 
     assert losses.catalog[named("imbalance")[0]].family == "imbalance"
-    assert "softmax_focal_loss" in named("imbalance")
-    assert "softmax_focal_loss" in named("不平衡")
-    assert "softmax_focal_loss" not in named("imbalance spectrogram")
+    assert "focal_loss" in named("imbalance")
+    assert "focal_loss" in named("不平衡")
+    assert "focal_loss" not in named("imbalance spectrogram")
     assert named("nothing-is-called-this") == []
 
 
@@ -237,7 +237,7 @@ def test_the_command_says_when_nothing_is_found(capsys: pytest.CaptureFixture[st
 def test_notebooks_show_a_loss_with_its_formula_and_the_catalogue_as_a_table() -> None:
     page = losses.catalog["focal"]._repr_markdown_()
 
-    assert page.startswith("# Focal loss over classes\n\n`losses.functional.softmax_focal_loss`")
+    assert page.startswith("# Focal loss over classes\n\n`losses.functional.focal_loss`")
     assert "$$\n-(1 - p_y)^{\\gamma} \\log p_y" in page
     assert "```python\ninput = torch.tensor(" in page
     assert losses.catalog._repr_markdown_().count("\n") == len(ALL) + 1

@@ -27,13 +27,11 @@ def batch(n: int = 6) -> tuple[Tensor, Tensor, Tensor]:
 def test_a_weighted_sum_of_the_same_tensors_and_its_parts() -> None:
     logits, target, _ = batch()
     logits.requires_grad_()
-    loss = losses.WeightedSum(
-        {"ce": losses.CrossEntropyLoss(), "focal": functional.softmax_focal_loss}, weights={"focal": 3.0}
-    )
+    loss = losses.WeightedSum({"ce": losses.CrossEntropyLoss(), "focal": functional.focal_loss}, weights={"focal": 3.0})
 
     total, parts = loss(logits, target)
 
-    ce, focal = functional.cross_entropy(logits, target), functional.softmax_focal_loss(logits, target)
+    ce, focal = functional.cross_entropy(logits, target), functional.focal_loss(logits, target)
     torch.testing.assert_close(total, ce + 3 * focal)
     assert list(parts) == ["ce", "focal"]
     assert [float(one) for one in parts.values()] == pytest.approx([float(ce.detach()), float(focal.detach())])
@@ -56,7 +54,7 @@ def test_weights_may_change_between_steps() -> None:
 def test_keywords_go_to_each_loss_beside_the_tensors() -> None:
     logits, target, _ = batch()
     mask = torch.tensor([True, True, False, True, False, False])
-    loss = losses.WeightedSum({"ce": losses.CrossEntropyLoss(), "focal": losses.SoftmaxFocalLoss()})
+    loss = losses.WeightedSum({"ce": losses.CrossEntropyLoss(), "focal": losses.FocalLoss()})
 
     total = loss(logits, target, mask=mask).loss
 
@@ -135,7 +133,7 @@ def test_combinations_are_copied_pickled_and_saved(make: Any) -> None:
 @pytest.mark.parametrize("make", [losses.WeightedSum, losses.UncertaintyWeighting])
 def test_combinations_compile_without_a_break(make: Any) -> None:
     logits, target, _ = batch()
-    loss = make({"ce": losses.CrossEntropyLoss(), "focal": functional.softmax_focal_loss}).double()
+    loss = make({"ce": losses.CrossEntropyLoss(), "focal": functional.focal_loss}).double()
 
     torch.compiler.reset()
     value = torch.compile(loss, fullgraph=True, backend="eager")(logits, target).loss

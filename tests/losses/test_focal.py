@@ -44,9 +44,7 @@ def sigmoid_focal(z: Array, t: Array, gamma: float = 2.0, alpha: float | None = 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 1.5, 2.0, 5.0])
 def test_softmax_values_and_gradients_are_those_of_the_formula(gamma: float) -> None:
-    check_loss(
-        "softmax_focal_loss", options={"gamma": gamma}, reference=softmax_focal, laws=["reference"]
-    ).raise_if_failed()
+    check_loss("focal_loss", options={"gamma": gamma}, reference=softmax_focal, laws=["reference"]).raise_if_failed()
 
 
 @pytest.mark.parametrize("alpha", [None, 0.25])
@@ -58,7 +56,7 @@ def test_sigmoid_values_and_gradients_are_those_of_the_formula(gamma: float, alp
 
 
 @pytest.mark.parametrize("gamma", [0.25, 0.5, 1.0, 3.0])
-@pytest.mark.parametrize("name", ["softmax_focal_loss", "sigmoid_focal_loss"])
+@pytest.mark.parametrize("name", ["focal_loss", "sigmoid_focal_loss"])
 def test_every_gamma_is_lawful(name: str, gamma: float) -> None:
     laws = ["gradcheck", "gradgradcheck", "half", "minimum", "start", "vmap"]
     check_loss(name, options={"gamma": gamma}, laws=laws).raise_if_failed()
@@ -75,7 +73,7 @@ def test_gradients_of_sure_models_are_finite(gamma: float, size: float, sign: in
     assert value.item() == pytest.approx(exact[0], rel=2e-4, abs=1e-37)
     assert math.isfinite(slope.item())
     z = torch.tensor([[sign * size, 0.0]], requires_grad=True)
-    value = L.softmax_focal_loss(z, torch.zeros(1, dtype=torch.long), gamma=gamma)
+    value = L.focal_loss(z, torch.zeros(1, dtype=torch.long), gamma=gamma)
     assert value.isfinite()
     assert torch.autograd.grad(value, z)[0].isfinite().all()
 
@@ -115,8 +113,8 @@ def test_detectors_divide_by_the_positives() -> None:
 
 
 def test_options_out_of_range() -> None:
-    with pytest.raises(LossError, match=r"softmax_focal_loss\(gamma=-1\): expected a number >= 0"):
-        L.softmax_focal_loss(torch.zeros(1, 2), torch.tensor([0]), gamma=-1)
+    with pytest.raises(LossError, match=r"focal_loss\(gamma=-1\): expected a number >= 0"):
+        L.focal_loss(torch.zeros(1, 2), torch.tensor([0]), gamma=-1)
     with pytest.raises(LossError, match=r"sigmoid_focal_loss\(alpha=1.5\): expected 0 <= alpha <= 1"):
         L.sigmoid_focal_loss(torch.zeros(1), torch.ones(1), alpha=1.5)
 
@@ -130,4 +128,4 @@ def test_dense_form_is_the_same() -> None:
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(20, 6, generator=generator, dtype=torch.float64)
     y = torch.randint(6, (20,), generator=generator)
-    torch.testing.assert_close(L.softmax_focal_loss(z, y, gamma=3.0, reduction="none"), as_kornia(z, y, 3.0))
+    torch.testing.assert_close(L.focal_loss(z, y, gamma=3.0, reduction="none"), as_kornia(z, y, 3.0))

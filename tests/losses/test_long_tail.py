@@ -92,7 +92,7 @@ def test_weights_go_into_any_loss_over_classes() -> None:
     torch.testing.assert_close(ours, F.cross_entropy(z, y, weight=weight))
     each = L.class_balanced_cross_entropy(z, y, counts=COUNTS, beta=0.999, reduction="sum")
     torch.testing.assert_close(ours * weight[y].sum(), each)
-    L.softmax_focal_loss(z, y, class_weight=weight)
+    L.focal_loss(z, y, class_weight=weight)
 
 
 def test_the_balanced_classifier_is_the_least() -> None:

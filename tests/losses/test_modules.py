@@ -92,17 +92,17 @@ def test_tensor_options_move_with_the_module() -> None:
     ("call", "error", "message"),
     [
         (
-            lambda: losses.SoftmaxFocalLoss(gama=1.0),
+            lambda: losses.FocalLoss(gama=1.0),
             TypeError,
             (
-                "softmax_focal_loss has no option 'gama'. Did you mean 'gamma'? It takes gamma, reduction, "
+                "focal_loss has no option 'gama'. Did you mean 'gamma'? It takes gamma, reduction, "
                 "denominator, empty, ignore_index, class_weight"
             ),
         ),
         (
-            lambda: losses.SoftmaxFocalLoss(gamma=-1.0),
+            lambda: losses.FocalLoss(gamma=-1.0),
             LossError,
-            "softmax_focal_loss(gamma=-1.0): expected a number >= 0",
+            "focal_loss(gamma=-1.0): expected a number >= 0",
         ),
         (
             lambda: losses.CrossEntropyLoss(label_smoothing=1.5),
@@ -238,8 +238,14 @@ def test_the_denominator_may_stand_in_the_constructor_or_go_with_a_batch() -> No
     assert float(module(x, y, denominator=2.0)) == pytest.approx(4 * 0.433781 / 2, rel=1e-5)
 
 
+def test_options_go_by_name() -> None:
+    message = "LogCoshLoss: options go by name, as reduction=. It takes reduction, denominator, empty"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        losses.LogCoshLoss("sum")
+
+
 def test_options_are_attributes_that_may_be_changed() -> None:
-    module = losses.SoftmaxFocalLoss(gamma=2.0)
+    module = losses.FocalLoss(gamma=2.0)
     module.gamma = 0.0
     x, y = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
 

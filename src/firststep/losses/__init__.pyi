@@ -192,7 +192,7 @@ class HingeLoss(Loss):
         denominator: Denominator = "weight",
     ) -> Any: ...
 
-class SoftmaxFocalLoss(Loss):
+class FocalLoss(Loss):
     """One of C classes per sample, where most samples are easy and would drown the few hard ones."""
 
     def __init__(

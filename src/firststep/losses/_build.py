@@ -72,9 +72,12 @@ class Loss(nn.Module):
 
     spec: ClassVar[LossSpec]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *positional: Any, **options: Any) -> None:
         super().__init__()
         spec = self.spec
+        if positional:
+            takes = list(module_signature(spec).parameters)
+            raise TypeError(f"{spec.module}: options go by name, as {takes[0]}=. It takes {', '.join(takes)}")
         constant, sizes = _constant(spec), _sizes(spec)
         self._given = tuple(name for name in [*sizes, *spec.defaults, *constant] if name in options)
         check_options(spec, {name: options[name] for name in options if name not in constant + sizes}, sizes + constant)

@@ -19,7 +19,7 @@ class Catalog(Mapping[str, LossSpec]):
 
     >>> from firststep import losses
     >>> losses.catalog["focal"].name
-    'softmax_focal_loss'
+    'focal_loss'
     >>> losses.catalog["标签平滑"].module
     'CrossEntropyLoss'
     """

@@ -22,7 +22,7 @@ _GAMMA = Option(
 )
 
 
-def softmax_focal_loss(input: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
+def focal_loss(input: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
     cost = cross_entropy(input, target)
     return cost if gamma == 0 else cost * difficulty(-cost, gamma)
 
@@ -35,10 +35,10 @@ def difficulty(log_p: Tensor, gamma: float) -> Tensor:
 
 
 SOFTMAX_FOCAL = LossSpec(
-    name="softmax_focal_loss",
-    module="SoftmaxFocalLoss",
+    name="focal_loss",
+    module="FocalLoss",
     title=Text("Focal loss over classes", "多类别焦点损失"),
-    aliases=("focal", "focal loss", "multiclass focal", "焦点损失", "类别不平衡"),
+    aliases=("focal", "focal loss", "softmax focal loss", "multiclass focal", "焦点损失", "类别不平衡"),
     family="imbalance",
     purpose=Text(
         "One of C classes per sample, where most samples are easy and would drown the few hard ones.",
@@ -52,9 +52,9 @@ SOFTMAX_FOCAL = LossSpec(
     code="""
 >>> input = torch.tensor([[4.0, 0.0, 0.0], [0.0, 0.5, 0.0]])
 >>> target = torch.tensor([0, 1])
->>> losses.SoftmaxFocalLoss(gamma=2.0)(input, target)
+>>> losses.FocalLoss(gamma=2.0)(input, target)
 tensor(0.1194)
->>> losses.SoftmaxFocalLoss(gamma=0.0)(input, target)  # cross-entropy
+>>> losses.FocalLoss(gamma=0.0)(input, target)  # cross-entropy
 tensor(0.4152)
 """,
     draw=lambda generator, n: (logits(generator, n, 5), classes(generator, n, 5)),
@@ -65,7 +65,7 @@ tensor(0.4152)
     minimum=Minimum(
         Text("0", "0"), lambda *_, **__: 0.0, lambda input, target, **_: (40 * one_hot(target, input), target)
     ),
-    kernel=softmax_focal_loss,
+    kernel=focal_loss,
     invariances=(SHIFT,),
     limits=(
         Limit(
@@ -75,6 +75,10 @@ tensor(0.4152)
         ),
     ),
     hazards=(
+        Text(
+            "The focal loss of detectors has a sigmoid for each class: that is sigmoid_focal_loss.",
+            "检测器所用的焦点损失对每个类别各取 sigmoid：那是 sigmoid_focal_loss。",
+        ),
         Text(
             "The probabilities it trains are under-confident: do not read them as frequencies.",
             "它训练出的概率偏低：不可当作频率使用。",

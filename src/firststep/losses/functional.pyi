@@ -212,7 +212,7 @@ def hinge_loss(
 ) -> Total: ...
 
 @overload
-def softmax_focal_loss(
+def focal_loss(
     input: Tensor,
     target: Tensor,
     *,
@@ -228,7 +228,7 @@ def softmax_focal_loss(
     """One of C classes per sample, where most samples are easy and would drown the few hard ones."""
 
 @overload
-def softmax_focal_loss(
+def focal_loss(
     input: Tensor,
     target: Tensor,
     *,
