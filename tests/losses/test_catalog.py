@@ -80,6 +80,8 @@ def test_the_code_runs_and_prints_what_it_says(spec: losses.LossSpec, capsys: py
         assert spec.kernel is None
         compile(spec.code, spec.name, "exec")
         return
+    if spec.path.startswith("torch.nn.") and not hasattr(torch.nn, spec.path.removeprefix("torch.nn.")):
+        pytest.skip("not in this torch")
     example = doctest.DocTestParser().get_doctest(spec.code, {"torch": torch, "losses": losses}, spec.name, None, 0)
     state = torch.random.get_rng_state()
 

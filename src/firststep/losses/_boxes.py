@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from ._draw import boxes, uniform
 from ._invariances import MOVE, SWAP
-from ._numerics import TINY
+from ._numerics import TINY, ratio
 from ._spec import Argument, Curve, Equivalent, Invariance, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
 
@@ -53,12 +53,6 @@ def _side(one: Tensor, two: Tensor, low: Tensor, high: Tensor) -> Side:
     length, other = end - start, high - low
     overlap = torch.minimum(end, high) - torch.maximum(start, low)
     return Side(length, other, overlap, length + other - overlap, start + end - (low + high))
-
-
-def ratio(a: Tensor, b: Tensor) -> Tensor:
-    """``a / b`` for 0 <= a <= b, and 0 with gradient 0 where b is too small for its reciprocal."""
-    small = b <= TINY
-    return torch.where(small, 0.0, a / torch.where(small, 1.0, b))
 
 
 def _exchange(_: Generator, input: Tensor, target: Tensor) -> tuple[Tensor, ...]:

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from ._invariances import SHIFT
-from ._numerics import divide
+from ._numerics import ratio
 from ._overlap import (
     ACTIVATION,
     ARGUMENTS,
     BACKGROUND,
     BATCH,
+    NO_PIXEL,
     RIGHT,
     SHARES,
     SHUFFLE,
@@ -52,7 +53,7 @@ def generalized_dice_loss(
     weight = torch.ones_like(size) if weighting == "uniform" else share if weighting == "simple" else share.square()
     weight = torch.where(keep, weight, 0.0)
     wrong = weight * (counts.fp + counts.fn)
-    return divide(wrong.sum(1), (wrong + 2 * weight * counts.tp).sum(1)), keep.any(1)
+    return ratio(wrong.sum(1), (wrong + 2 * weight * counts.tp).sum(1), NO_PIXEL), keep.any(1)
 
 
 def _weights(size: Tensor, keep: Tensor, weighting: str) -> Tensor:

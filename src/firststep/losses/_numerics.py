@@ -59,6 +59,16 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(zero, 0.0, a / torch.where(zero, 1.0, b))
 
 
+def ratio(a: Tensor, b: Tensor, least: float = TINY) -> Tensor:
+    """``a / b`` for 0 <= a <= b, and 0 with gradient 0 where b is at most ``least``: too small for its reciprocal.
+
+    >>> ratio(torch.tensor([1.0, 1e-40]), torch.tensor([2.0, 1e-40]))
+    tensor([0.5000, 0.0000])
+    """
+    small = b <= least
+    return torch.where(small, 0.0, a / torch.where(small, 1.0, b))
+
+
 def pick(scores: Tensor, target: Tensor) -> Tensor:
     """``scores[n, target[n, ...], ...]``: the score of each target, classes on axis 1.
 

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ._draw import flags, logits
+from ._ranking_lists import prefix_log_sum_exp
 from ._spec import Argument, Curve, Equivalent, Invariance, Limit, LossSpec, Minimum, Option, Paper, Plot, Start, Text
 
 
@@ -37,7 +38,7 @@ def cox_loss(
     step, edge = time[1:] != time[:-1], event.new_ones(1)
     first = torch.where(torch.cat((edge, step)), index, 0).cummax(0).values
     last = torch.where(torch.cat((step, edge)), index, n).flip(0).cummin(0).values.flip(0)
-    at_risk = score.logcumsumexp(0)
+    at_risk = prefix_log_sum_exp(score.unsqueeze(0)).squeeze(0)  # torch's has second derivatives that are NaN
     risk = at_risk[last] if ties == "breslow" else _efron(score, event[order], at_risk, first, last)
     return torch.zeros_like(score).scatter(0, order, risk - score), event
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ._invariances import SHIFT
-from ._numerics import divide, safe_pow
+from ._numerics import ratio, safe_pow
 from ._overlap import (
     ABSENT,
     ACTIVATION,
@@ -17,6 +17,7 @@ from ._overlap import (
     BATCH,
     EMPTY_IMAGES,
     EVERYWHERE,
+    NO_PIXEL,
     SHUFFLE,
     SMOOTH,
     SOFT_LABELS,
@@ -77,7 +78,7 @@ def of_counts(
     """1 minus the index, not by difference: ``(alpha FP + beta FN) / (TP + alpha FP + beta FN + smooth)``."""
     counts = count(name, input, target, mask, activation=activation, batch=batch, p=p)
     wrong = alpha * counts.fp + beta * counts.fn
-    values = divide(wrong, counts.tp + wrong + smooth)
+    values = ratio(wrong, counts.tp + wrong + smooth, NO_PIXEL)
     keep = counted(name, counts, mask, include_background=include_background, absent=absent, batch=batch)
     return values if keep is None else (values, keep)
 
