@@ -140,3 +140,11 @@ def test_shapes_and_options_that_do_not_fit_are_an_error() -> None:
         F.si_sdr_loss(torch.zeros(2, 1, 50), torch.zeros(2, 50))
     with pytest.raises(LossError, match=r"^si_sdr_loss\(eps=0\.0\): expected a number > 0$"):
         F.si_sdr_loss(torch.zeros(2, 50), torch.zeros(2, 50), eps=0.0)
+
+
+@pytest.mark.parametrize("zero_mean", [True, False])
+def test_signals_without_samples_do_not_count(zero_mean: bool) -> None:
+    x = torch.zeros(2, 0, requires_grad=True)
+    value = F.si_sdr_loss(x, torch.zeros(2, 0), zero_mean=zero_mean)
+    assert value.item() == 0.0
+    assert torch.autograd.grad(value, x)[0].shape == (2, 0)

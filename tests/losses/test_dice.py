@@ -417,3 +417,14 @@ def test_the_rarest_class_of_a_large_image_does_not_overflow() -> None:
     value = L.generalized_dice_loss(leaf, target)
     assert value.isfinite()
     assert torch.autograd.grad(value, leaf)[0].isfinite().all()
+
+
+def test_an_empty_image_that_a_sure_model_leaves_empty_has_finite_derivatives() -> None:
+    """The soft count of its pixels is 6e-38, of which no reciprocal's square is finite in float32."""
+    input, target = torch.full((1, 1, 4), -87.5, requires_grad=True), torch.zeros(1, 1, 4)
+    value = L.generalized_dice_loss(input, target, activation="sigmoid", absent="count")
+    (gradient,) = torch.autograd.grad(value, input, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.square().sum(), input)
+    assert value.item() == 0
+    assert torch.equal(gradient, torch.zeros_like(gradient))
+    assert second.isfinite().all()

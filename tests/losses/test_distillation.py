@@ -274,3 +274,12 @@ def test_options_out_of_range_are_told(name: str, options: dict[str, float], mes
     with pytest.raises(LossError) as error:
         getattr(LF, name)(logits, logits, *more, **options)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+def test_decoupled_logits_far_from_zero_do_not_cost_accuracy(offset: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = (torch.randn(8, 5, generator=generator) + offset for _ in range(2))
+    target = torch.randint(0, 5, (8,), generator=generator)
+    exact = LF.decoupled_distillation_loss(student.double(), teacher.double(), target)
+    assert float(LF.decoupled_distillation_loss(student, teacher, target)) == pytest.approx(float(exact), rel=1e-5)

@@ -158,3 +158,14 @@ def test_weights_of_another_length_are_told() -> None:
     assert str(error.value) == (
         "coral_loss: importance_weights has shape (5,), expected one number for each of the 4 thresholds of input"
     )
+
+
+def test_a_mask_of_thresholds_goes_with_ignored_targets() -> None:
+    """Targets have fewer axes than the values, and so has what is ignored of them."""
+    generator = torch.Generator().manual_seed(0)
+    input, target = torch.randn(4, 3, generator=generator), torch.tensor([0, 1, 3, -100])
+    mask = torch.tensor([[True, False, True], [True, True, False], [False, True, True], [True, True, True]])
+    rows = LF.corn_loss(input[:3], target[:3], mask=mask[:3], ignore_index=None)
+    assert torch.equal(LF.corn_loss(input, target, mask=mask), rows)
+    with pytest.raises(LossError, match=r"^corn_loss: mask has shape \(4, 2\) for values of shape \(4, 3\)"):
+        LF.corn_loss(input, target, mask=mask[:, :2])

@@ -386,3 +386,12 @@ def test_relevance_of_another_shape_is_told() -> None:
         "listnet_loss: relevance has shape (2,) beside scores of shape (2, 3). For scores (N, L) it must be (N, L), "
         "here (2, 3). Nothing is broadcast"
     )
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-3])
+def test_exponential_gains_of_small_grades_do_not_cancel(scale: float) -> None:
+    """For small grades they are in the ratios of the grades themselves."""
+    scores, relevance = torch.tensor([[0.3, -0.2, 1.0, 0.1]]), torch.tensor([[3.0, 0.0, 1.0, 2.0]]) * scale
+    exact = LF.lambdarank_loss(scores.double(), relevance.double())
+    assert float(LF.lambdarank_loss(scores, relevance)) == pytest.approx(float(exact), rel=1e-5)
+    assert float(exact) == pytest.approx(float(LF.lambdarank_loss(scores, relevance, gain="linear")), rel=2e-3)

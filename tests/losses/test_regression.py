@@ -185,3 +185,12 @@ def test_an_empty_batch_is_zero_and_connected() -> None:
     assert value.item() == 0.0
     assert torch.autograd.grad(value, empty)[0].shape == (0, 3)
     assert math.isnan(F.mse_loss(empty, torch.zeros(0, 3)).item())
+
+
+@pytest.mark.parametrize("weight", [None, torch.ones(2)])
+def test_huber_takes_two_dtypes(weight: Tensor | None) -> None:
+    """torch's raises in its backward: "Found dtype Double but expected Float"."""
+    leaf = torch.tensor([0.5, -3.0], requires_grad=True)
+    value = losses.functional.huber_loss(leaf, torch.zeros(2, dtype=torch.float64), weight=weight)
+    assert value.item() == pytest.approx((0.125 + 2.5) / 2)
+    assert torch.equal(torch.autograd.grad(value, leaf)[0], torch.tensor([0.25, -0.5]))

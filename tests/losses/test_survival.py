@@ -215,3 +215,19 @@ def test_masked_samples_do_not_cost_accuracy_where_all_log_hazards_are_far_from_
 
     assert float(masked) == pytest.approx(float(exact), abs=1e-6)
     assert float(F.cox_loss(log_hazard, time, event, ties=ties, mask=~mask & False)) == 0.0
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_second_derivatives_beside_censored_samples(ties: str) -> None:
+    """Of torch's logcumsumexp they are NaN wherever its gradient is 0."""
+    log_hazard = torch.tensor([0.5, -0.25, 0.125, 1.0], dtype=torch.float64, requires_grad=True)
+    time, event = torch.tensor([4, 1, 3, 2]), torch.tensor([0, 1, 0, 1])
+    assert torch.autograd.gradgradcheck(lambda x: F.cox_loss(x, time, event, ties=ties), log_hazard)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64, torch.float32])
+def test_a_masked_sample_is_in_no_risk_set_of_time_zero(dtype: torch.dtype) -> None:
+    log_hazard, event = torch.tensor([0.1, 0.2, 5.0]), torch.ones(3)
+    time, mask = torch.tensor([3, 0, 2], dtype=dtype), torch.tensor([True, True, False])
+    expected = F.cox_loss(log_hazard[:2], time[:2], event[:2])
+    assert float(F.cox_loss(log_hazard, time, event, mask=mask)) == pytest.approx(float(expected), rel=1e-6)

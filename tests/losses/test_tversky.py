@@ -111,3 +111,19 @@ def test_options_out_of_range() -> None:
         L.tversky_loss(input, target, alpha=-0.1)
     with pytest.raises(LossError, match=r"^focal_tversky_loss\(gamma=0\.0\): expected a number > 0$"):
         L.focal_tversky_loss(input, target, gamma=0.0)
+
+
+@pytest.mark.parametrize("loss", [L.dice_loss, L.jaccard_loss, L.tversky_loss, L.focal_tversky_loss, L.dice_ce_loss])
+@pytest.mark.parametrize("absent", ["skip", "count"])
+@pytest.mark.parametrize("size", [45.0, 90.0, 100.0, 110.0])
+def test_an_absent_class_that_a_sure_model_gives_almost_nothing_has_finite_derivatives(
+    loss: Any, absent: str, size: float
+) -> None:
+    """Its soft count of pixels is so small that the reciprocal, or its square, is infinite in float32."""
+    input = (torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1).expand(1, 3, 2) * size).requires_grad_()
+    value = loss(input, torch.zeros(1, 2, dtype=torch.long), absent=absent)
+    (gradient,) = torch.autograd.grad(value, input, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.square().sum(), input)
+    assert value.item() == pytest.approx(0, abs=1e-12)
+    assert gradient.abs().max().item() < 1e-12
+    assert second.isfinite().all()

@@ -36,7 +36,7 @@ def _centred(signal: Tensor, zero_mean: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The signal without its mean, its energy (1 where it has none), and whether only rounding is left of it."""
     least: float | Tensor = TINY
     if zero_mean:
-        mean = signal.mean(-1, keepdim=True)
+        mean = signal.sum(-1, keepdim=True) / max(signal.shape[-1], 1)  # of no samples it is 0
         signal = signal - mean
         rounding = 8 * torch.finfo(signal.dtype).eps * mean.detach().squeeze(-1)
         least = (signal.shape[-1] * rounding.square()).clamp(min=TINY)

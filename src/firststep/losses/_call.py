@@ -103,7 +103,11 @@ def _without_ignored(
 
 def _both(name: str, counts: Tensor, mask: Tensor | None) -> Tensor:
     """What counts by both: all that the kernel or ``ignore_index`` leaves, and all that the user's mask does."""
-    return counts if mask is None else counts & fit(name, "mask", mask, counts.shape)
+    if mask is None:
+        return counts
+    if mask.ndim > counts.ndim and mask.shape[: counts.ndim] == counts.shape:  # of more axes than the target has
+        return counts.reshape(counts.shape + (1,) * (mask.ndim - counts.ndim)) & fit(name, "mask", mask, mask.shape)
+    return counts & fit(name, "mask", mask, counts.shape)
 
 
 def _whole(spec: LossSpec, tensors: Sequence[Tensor], mask: Tensor | None) -> Tensor | None:

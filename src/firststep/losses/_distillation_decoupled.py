@@ -34,6 +34,7 @@ def decoupled_distillation_loss(
 
 
 def _parts(scores: Tensor, target: Tensor, temperature: float) -> _Parts:
+    scores = scores - scores.detach().amax(1, keepdim=True)  # sums of large logits are rounded as coarsely as they are
     scores = scores if temperature == 1 else scores / temperature
     nothing = torch.finfo(scores.dtype).min / 2  # finite, so that a target without other classes is no NaN
     others = scores.scatter(1, target.unsqueeze(1), nothing)

@@ -12,7 +12,6 @@ from ._draw import classes, logits
 from ._numerics import divide, log_softmax, one_hot
 from ._spec import Argument, Curve, Invariance, Option, Text
 
-
 NO_PIXEL = 1e-18
 """A class of less than that, in target and output together, has value 0: in float32 its square can still be divided by,
 as second derivatives do. What an absent class is left with by a softmax that is sure goes down to 1e-45."""

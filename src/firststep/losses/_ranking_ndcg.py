@@ -69,8 +69,10 @@ def _discounts(scores: Tensor, k: int | None) -> Tensor:
 
 
 def _gains(relevance: Tensor, best: Tensor, gain: str) -> Tensor:
-    """Up to a factor for each list: ``2 ** y - 1`` as ``2 ** (y - best) - 2 ** -best``, which does not overflow."""
-    return relevance if gain == "linear" else torch.exp2(relevance - best) - torch.exp2(-best)
+    """Up to a factor for each list: ``2 ** y - 1`` as ``2 ** (y - best) (1 - 2 ** -y)``: no overflow, no cancelling."""
+    if gain == "linear":
+        return relevance
+    return torch.exp2(relevance - best) * -torch.expm1(-math.log(2) * relevance)
 
 
 def _lambda_start(

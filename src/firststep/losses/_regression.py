@@ -145,8 +145,13 @@ tensor(1.5000)
 
 
 def huber_loss(input: Tensor, target: Tensor, *, delta: float = 1.0) -> Tensor:
-    """torch's own, one value per number."""
-    return F.huber_loss(input, target, reduction="none", delta=delta)
+    return _torch_huber(input, target, reduction="none", delta=delta)
+
+
+def _torch_huber(input: Tensor, target: Tensor, *, reduction: str, delta: float = 1.0) -> Tensor:
+    """torch's own. It has no gradient for two dtypes: both are made the wider."""
+    dtype = torch.promote_types(input.dtype, target.dtype)
+    return F.huber_loss(input.to(dtype), target.to(dtype), reduction=reduction, delta=delta)
 
 
 def _huber_start(input: Tensor, target: Tensor, delta: float = 1.0, **_: object) -> Tensor:
@@ -194,7 +199,7 @@ tensor([ 0.1250, 18.0000])
     ),
     minimum=NOTHING_LOST,
     kernel=huber_loss,
-    fused=F.huber_loss,
+    fused=_torch_huber,
     invariances=(MOVE, SWAP),
     limits=(
         Limit(

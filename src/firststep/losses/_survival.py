@@ -24,6 +24,7 @@ def cox_loss(
     """
     event = event != 0
     if mask is not None:
+        time = time if time.dtype.is_floating_point else time.long()  # the least uint8 is 0, a time like others
         event = event & mask
         largest = log_hazard.detach().masked_fill(~mask, torch.finfo(log_hazard.dtype).min).amax() if len(mask) else 0.0
         log_hazard = torch.where(mask, log_hazard, largest)  # no larger than what counts: the shift below is by that
