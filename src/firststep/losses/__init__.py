@@ -44,6 +44,7 @@ catalog = Catalog((*_SPECS, *_POINTERS))
 """Every loss by name: firststep's own, torch's, and well-kept ones elsewhere."""
 
 _BY_NAME = {_spec.module: _spec for _spec in _SPECS}
+_MADE: dict[str, Any] = {}
 
 __all__ = [
     "FAMILIES",
@@ -76,7 +77,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals().setdefault(name, _module(_BY_NAME[name]))  # made when it is first asked for
+    if name not in _MADE:  # made when it is first asked for
+        _MADE.setdefault(name, _module(_BY_NAME[name]))
+    return _MADE[name]
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ from ._families import SPECS as _SPECS
 from ._reduce import reduce as reduce
 
 _BY_NAME = {_spec.name: _spec for _spec in _SPECS}
+_MADE: dict[str, Any] = {}
 
 __all__ = ["distribution_nll_loss", "reduce", *_BY_NAME]
 
@@ -20,7 +21,9 @@ __all__ = ["distribution_nll_loss", "reduce", *_BY_NAME]
 def __getattr__(name: str) -> Any:
     if name not in _BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals().setdefault(name, _function(_BY_NAME[name]))  # made when it is first asked for
+    if name not in _MADE:  # made when it is first asked for
+        _MADE.setdefault(name, _function(_BY_NAME[name]))
+    return _MADE[name]
 
 
 def __dir__() -> list[str]:
