@@ -329,9 +329,9 @@ LOGISTIC_HAZARD = pointer(
     formula=r"\sum_{j \le k} (-d_j \log h_j - (1 - d_j) \log(1 - h_j)), \quad h = \sigma(\phi)",
     papers=(
         Paper(
-            "Kvamme, Borgan, Scheel 2019",
-            "Time-to-Event Prediction with Neural Networks and Cox Regression",
-            "arXiv:1907.00825",
+            "Kvamme, Borgan 2019",
+            "Continuous and Discrete-Time Survival Prediction with Neural Networks",
+            "arXiv:1910.06724",
         ),
     ),
     arguments=(

@@ -78,7 +78,7 @@ PROXY_ANCHOR = pointer(
         r"\frac{1}{|P^+|} \sum_{p \in P^+} \log(1 + \sum_{x \in X_p} e^{-\alpha (s(x, p) - \delta)})"
         r" + \frac{1}{|P|} \sum_{p \in P} \log(1 + \sum_{x \notin X_p} e^{\alpha (s(x, p) + \delta)})"
     ),
-    papers=(Paper("Kim et al. 2020", "Proxy Anchor Loss for Deep Metric Learning", "arXiv:2003.13911", "eq. 4"),),
+    papers=(Paper("Kim et al. 2020", "Proxy Anchor Loss for Deep Metric Learning", "arXiv:2003.13911"),),
     arguments=_LABELED,
     unit="batch",
     options=(
