@@ -24,8 +24,9 @@ BELOW = {
     "testing": {"errors", "losses"},
     "_api": {"errors", "rng", "init", "graph", "planning", "recipes"},
     "reporting": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses"},
-    "tour": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses", "reporting"},
-    "cli": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses", "reporting", "tour"},
+    "checking": {"errors", "losses", "reporting"},
+    "tour": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses", "checking", "reporting"},
+    "cli": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses", "checking", "reporting", "tour"},
 }
 """What each room may import. ``__init__`` and ``__main__`` stand above all of them."""
 

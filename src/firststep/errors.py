@@ -30,6 +30,10 @@ class LossError(FirststepError):
     """A loss was given an impossible option, or tensors whose shapes or dtypes do not fit."""
 
 
+class CheckError(FirststepError):
+    """A check was asked of something that is no model, loss or batch, or a report was asked to raise."""
+
+
 class ApplyError(FirststepError):
     """A plan could not be applied. The model is as it was before the call."""
 

@@ -10,6 +10,8 @@ from typing import Any
 from . import functional as functional
 from ._build import Loss as Loss
 from ._build import module as _module
+from ._call import Asked as Asked
+from ._call import watching as watching
 from ._catalog import Catalog as Catalog
 from ._combine import Combined as Combined
 from ._combine import UncertaintyWeighting as UncertaintyWeighting

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -31,8 +33,31 @@ def shared(spec: LossSpec) -> tuple[str, ...]:
     return tuple(field for field in Asked._fields if field not in left_out and field not in spec.defaults)
 
 
+Watcher: TypeAlias = Callable[[LossSpec, Sequence[Tensor], Mapping[str, Any], Asked, Callable[[], Any]], Any]
+"""Told of a call, and given a function that carries it out: what it returns is returned."""
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Hand every eager call of our losses inside the block to ``watcher``, as a torch function mode sees torch's."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
 def evaluate(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Any:
     """The loss of these tensors. Half precision is widened, also inside autocast: the values are float32."""
+    watcher = None if torch.compiler.is_compiling() else _watcher.get()
+    if watcher is None:
+        return _checked(spec, tensors, options, asked)
+    return watcher(spec, tensors, options, asked, lambda: _checked(spec, tensors, options, asked))
+
+
+def _checked(spec: LossSpec, tensors: Sequence[Tensor], options: Mapping[str, Any], asked: Asked) -> Any:
     _fit(spec, tensors)
     device = tensors[0].device.type
     if device == "meta" or not torch.is_autocast_enabled(device):

@@ -1,0 +1,7 @@
+"""Targets that are classes: their indices, their weights."""
+
+from __future__ import annotations
+
+from ._rule import Check
+
+CHECKS: tuple[Check, ...] = ()

@@ -1,0 +1,134 @@
+"""What passes through one layer, forward and backward, in a few numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer or an activation function, in the order in which they ran.
+
+    Args:
+        place: the qualified name of the module, of the one that called the function for an activation.
+        kind: "Linear", "relu".
+        function: whether it is an activation.
+        shape: of the output.
+        rms: the root of the mean square of the output.
+        spread: how far outputs differ from example to example: the rms of the distance from the mean example, over
+            ``rms``; NaN for one example, or where examples are not along axis 0.
+        low, high: the least and the greatest finite output.
+        bad: how many outputs are NaN or infinite.
+        zero: the share of outputs that are exactly 0.
+        dead: the share of units whose output is 0 for every example and position.
+        saturated: the share of a tanh's outputs beyond 0.97 in size, of a sigmoid's outside of 0.015 to 0.985; NaN
+            for others.
+        gradient: the rms of the loss's gradient by the output; NaN where none arrived.
+        gradient_zero: the share of that gradient that is exactly 0; NaN likewise.
+    """
+
+    place: str
+    kind: str
+    function: bool
+    shape: tuple[int, ...]
+    rms: float
+    spread: float
+    low: float
+    high: float
+    bad: int
+    zero: float
+    dead: float
+    saturated: float
+    gradient: float
+    gradient_zero: float
+
+    @property
+    def name(self) -> str:
+        """The place, and for an activation the function: ``net.1 (relu)``."""
+        return f"{self.place or 'model'} ({self.kind})" if self.function else self.place or "model"
+
+
+class Signal:
+    """A layer that is still waiting for its gradient."""
+
+    def __init__(
+        self, place: str, kind: str, function: bool, shape: tuple[int, ...], numbers: dict[str, float]
+    ) -> None:
+        self.place, self.kind, self.function, self.shape, self.numbers = place, kind, function, shape, numbers
+        self.gradient = self.gradient_zero = math.nan
+        self._squares, self._zeros, self._elements = 0.0, 0.0, 0
+
+    @classmethod
+    def of(cls, place: str, kind: str, output: Tensor, n: int | None, *, function: bool) -> Signal:
+        """Look at an output, and wait for its gradient."""
+        made = cls(place, kind, function, tuple(output.shape), _numbers(output.detach(), kind, n))
+        if output.requires_grad:
+            output.register_hook(made._hear)
+        return made
+
+    def _hear(self, gradient: Tensor) -> None:
+        """A hook: an output used twice gets its whole gradient once."""
+        seen = gradient.detach().float()
+        self.gradient = float(seen.square().mean().sqrt())
+        self.gradient_zero = float((seen == 0).float().mean())
+
+    def layer(self) -> Layer:
+        """All that was seen."""
+        return Layer(
+            place=self.place,
+            kind=self.kind,
+            function=self.function,
+            shape=self.shape,
+            bad=int(self.numbers["bad"]),
+            gradient=self.gradient,
+            gradient_zero=self.gradient_zero,
+            **{name: value for name, value in self.numbers.items() if name != "bad"},
+        )
+
+
+def _numbers(output: Tensor, kind: str, n: int | None) -> dict[str, float]:
+    output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
+    finite = output.isfinite()
+    bad = int(output.numel() - finite.sum())
+    output = torch.where(finite, output, 0) if bad else output
+    low, high = (float(one) for one in output.aminmax())
+    zero = output == 0
+    return {
+        "rms": float(output.square().mean().sqrt()),
+        "spread": _spread(output, n),
+        "low": low,
+        "high": high,
+        "bad": bad,
+        "zero": float(zero.float().mean()),
+        "dead": _dead(zero),
+        "saturated": _saturated(output, kind),
+    }
+
+
+def _spread(output: Tensor, n: int | None) -> float:
+    if n is None or n < 2 or output.ndim == 0 or output.shape[0] != n:
+        return math.nan
+    rms = float(output.square().mean().sqrt())
+    apart = float((output - output.mean(0)).square().mean().sqrt())
+    return apart / rms if rms else 0.0
+
+
+def _dead(zero: Tensor) -> float:
+    """By units: along axis 1 of images, along the last axis otherwise."""
+    if zero.ndim < 2:
+        return 0.0
+    axis = 1 if zero.ndim >= 4 else zero.ndim - 1
+    return float(zero.movedim(axis, 0).flatten(1).all(1).float().mean())
+
+
+def _saturated(output: Tensor, kind: str) -> float:
+    """Where the slope is below 0.06 of its greatest: 1 - 0.97² for tanh, 4 p (1 - p) for a sigmoid."""
+    if kind == "tanh":
+        return float((output.abs() > 0.97).float().mean())
+    if kind == "sigmoid":
+        return float(((output - 0.5).abs() > 0.485).float().mean())
+    return math.nan

@@ -1,0 +1,7 @@
+"""What passes through the layers."""
+
+from __future__ import annotations
+
+from ._rule import Check
+
+CHECKS: tuple[Check, ...] = ()

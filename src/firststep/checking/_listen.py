@@ -1,0 +1,132 @@
+"""Listening to a model and a loss while they run: what passes through the layers, and which losses are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from .. import losses
+from ._calls import LossCall, our_call, recorded, torch_call
+from ._layer import Signal
+
+# fmt: off
+ACTIVATIONS = frozenset({
+    "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "selu_", "celu", "gelu", "silu",
+    "mish", "softplus", "softsign", "tanh", "tanh_", "sigmoid", "sigmoid_", "logsigmoid", "hardtanh",
+    "hardsigmoid", "hardswish", "softmax", "log_softmax", "prelu", "rrelu", "glu", "threshold",
+})
+# fmt: on
+
+
+class Listener(TorchFunctionMode):
+    """Hears activations and losses as they are called, and layers as they return.
+
+    Args:
+        model: whose modules give the places their names.
+        n: the number of examples, where it is known.
+    """
+
+    def __init__(self, model: nn.Module, n: int | None) -> None:
+        super().__init__()
+        self.model = model
+        self.signals: list[Signal] = []
+        self.calls: list[LossCall] = []
+        self.entered: set[str] = set()
+        self._names = {id(module): name for name, module in model.named_modules()}
+        self._within: list[str] = []
+        self._n = n
+        self._deaf = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._deaf:
+            return func(*args, **kwargs)
+        call = torch_call(func, args, kwargs)
+        if call is not None:
+            return self._loss(call, lambda: func(*args, **kwargs))
+        result = func(*args, **kwargs)
+        if getattr(func, "__name__", "") in ACTIVATIONS and isinstance(result, Tensor) and self._within:
+            self._signal(func.__name__.rstrip("_"), result, function=True)
+        return result
+
+    def ours(self, spec: Any, tensors: Any, options: Any, asked: Any, run: Callable[[], Any]) -> Any:
+        """As the watcher of our losses."""
+        if self._deaf:
+            return run()
+        return self._loss(our_call(spec, tensors, options, asked), run)
+
+    @property
+    def place(self) -> str:
+        """The module that is running; empty for the model itself and outside of it."""
+        return self._within[-1] if self._within else ""
+
+    def _loss(self, call: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        inside = self.place or ("model" if self._within else "loss")
+        with self._quiet():
+            try:
+                result = run()
+            except Exception as error:
+                self._keep(recorded(call, inside, error=f"{type(error).__name__}: {error}"))
+                raise
+            self._keep(recorded(call, inside, result))
+        return result
+
+    def _keep(self, call: LossCall | None) -> None:
+        if call is not None:
+            self.calls.append(call)
+
+    def _signal(self, kind: str, output: Tensor, *, function: bool) -> None:
+        if output.is_floating_point() and output.numel():
+            with self._quiet():
+                self.signals.append(Signal.of(self.place, kind, output, self._n, function=function))
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Inside a loss, and while we look, nothing is heard."""
+        before, self._deaf = self._deaf, True
+        try:
+            yield
+        finally:
+            self._deaf = before
+
+    def enter(self, module: nn.Module, *_: Any) -> None:
+        """A module begins."""
+        name = self._names[id(module)]
+        self.entered.add(name)
+        self._within.append(name)
+
+    def leave(self, module: nn.Module, _: Any, output: Any) -> None:
+        """A module returns: one with parameters of its own is a layer."""
+        first = next((one for one in _first(output)), None)
+        own = any(one is not None for one in module._parameters.values()) or "parametrizations" in module._modules
+        if first is not None and (own or isinstance(module, (nn.MultiheadAttention, nn.modules.batchnorm._NormBase))):
+            self._signal(type(module).__name__.removeprefix("Parametrized"), first, function=False)
+        self._within.pop()
+
+
+def _first(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (tuple, list)) and output:
+        yield from _first(output[0])
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Everything that runs inside is heard."""
+    handles = []
+    try:
+        for module in dict.fromkeys(listener.model.modules()):
+            handles.append(module.register_forward_pre_hook(listener.enter))
+            handles.append(module.register_forward_hook(listener.leave))
+        with listener, losses.watching(listener.ours):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,60 @@
+"""What made a tensor: read from the autograd graph, through views, casts and copies."""
+
+from __future__ import annotations
+
+import re
+
+from torch import Tensor
+
+# fmt: off
+_THROUGH = frozenset({
+    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Permute", "Transpose", "T", "MT", "Mt",
+    "ToCopy", "Clone", "Select", "Slice", "Index", "Expand", "Alias", "Contiguous", "Split", "SplitWithSizes",
+    "Chunk", "Unbind", "Narrow", "Detach", "Movedim", "SwapAxes", "Flatten", "Unflatten", "Stack", "Cat",
+    "IndexSelect", "Gather", "MaskedSelect", "AsStrided",
+})
+# fmt: on
+"""Nodes that move numbers and do not change them."""
+
+_NAMES = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "LogSigmoid": "logsigmoid",
+    "Addmm": "linear",
+    "Mm": "linear",
+    "Bmm": "matmul",
+    "Convolution": "convolution",
+    "LeakyRelu": "leaky_relu",
+    "SafeSoftmax": "softmax",
+}
+_AFFINE = {"Add", "Sub", "Rsub", "Mul", "Div"}
+
+_LONGEST = 8
+
+
+def origin(tensor: Tensor) -> tuple[str, ...]:
+    """The functions that made a tensor, the last one first, as far as the way is not branched.
+
+    Adding or multiplying a number is "affine". A branch, where two tensors meet, ends the way with its node's name.
+
+    >>> import torch
+    >>> x = torch.zeros(2, 3, requires_grad=True)
+    >>> origin((x @ x.T).softmax(1).log()[:, None])
+    ('log', 'softmax', 'linear')
+    """
+    node, names = tensor.grad_fn, []
+    while node is not None and len(names) < _LONGEST:
+        name = re.sub(r"(Backward)\d*$", "", type(node).__name__)
+        before = [one for one, _ in node.next_functions if one is not None]
+        if name == "AccumulateGrad":
+            break
+        if name not in _THROUGH:
+            names.append("affine" if name in _AFFINE and len(before) == 1 else _NAMES.get(name, _snake(name)))
+            if len(before) > 1:
+                break
+        node = before[0] if before else None
+    return tuple(names)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

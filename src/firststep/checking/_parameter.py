@@ -1,0 +1,139 @@
+"""The parameters at the start: their values, whether the loss reaches them, and whether two steps wake them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_LARGEST = 2**22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter.
+
+    Args:
+        name: its first qualified name; "loss." stands before those of the loss.
+        names: all of them, for a tied one.
+        owner: the type of the layer.
+        module: the qualified name of the layer.
+        local: its name in the layer, such as "weight".
+        shape: its own.
+        trains: whether it asks for a gradient.
+        mean, std: of its values.
+        constant: whether all values are the same.
+        bad: how many are NaN or infinite.
+        alike: the share of rows (output units) that equal another row exactly.
+        alike_after: the same after the virtual steps; NaN where there were none.
+        reached: whether the loss's graph reaches it.
+        gradient: the rms of its gradient; NaN where it has none.
+        gradient_bad: how many elements of the gradient are NaN or infinite.
+        woken: the rms of its gradient after the virtual steps; NaN where there were none or it has none.
+        optimized: whether the optimizer holds it; None without an optimizer.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    owner: str
+    module: str
+    local: str
+    shape: tuple[int, ...]
+    trains: bool
+    mean: float
+    std: float
+    constant: bool
+    bad: int
+    alike: float
+    alike_after: float = math.nan
+    reached: bool = False
+    gradient: float = math.nan
+    gradient_bad: int = 0
+    woken: float = math.nan
+    optimized: bool | None = None
+
+    @property
+    def numel(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def of_loss(self) -> bool:
+        """Whether it belongs to the loss."""
+        return self.name.startswith("loss.")
+
+
+def named(model: nn.Module, loss: object) -> dict[str, Tensor]:
+    """Every parameter once, by its first name; those of the loss after the model's."""
+    found: dict[str, Tensor] = dict(model.named_parameters())
+    known = {id(one) for one in found.values()}
+    if isinstance(loss, nn.Module):
+        found |= {f"loss.{name}": one for name, one in loss.named_parameters() if id(one) not in known}
+    return found
+
+
+def looked_at(
+    model: nn.Module,
+    loss: object,
+    gradients: Mapping[str, Tensor | None],
+    optimized: frozenset[int] | None,
+) -> Iterator[Parameter]:
+    """The parameters as they stand, with their first gradients."""
+    names = _names(model)
+    owners = dict(model.named_modules())
+    if isinstance(loss, nn.Module):
+        owners |= {f"loss.{name}" if name else "loss": one for name, one in loss.named_modules()}
+    for name, tensor in named(model, loss).items():
+        module, _, local = name.rpartition(".")
+        values = tensor.detach()
+        values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+        gradient = gradients.get(name)
+        empty = values.numel() == 0
+        std, mean = (0.0, 0.0) if empty else (float(one) for one in torch.std_mean(values, correction=0))
+        yield Parameter(
+            name=name,
+            names=names.get(id(tensor), (name,)),
+            owner=type(owners[module]).__name__ if module in owners else "",
+            module=module,
+            local=local,
+            shape=tuple(values.shape),
+            trains=tensor.requires_grad,
+            mean=mean,
+            std=std,
+            constant=empty or bool((values == values.flatten()[0]).all()),
+            bad=0 if math.isfinite(std) else int((~values.isfinite()).sum()),
+            alike=alike(values),
+            reached=gradient is not None,
+            gradient=rms(gradient),
+            gradient_bad=0 if gradient is None else int((~gradient.isfinite()).sum()),
+            optimized=None if optimized is None else id(tensor) in optimized,
+        )
+
+
+def _names(model: nn.Module) -> dict[int, tuple[str, ...]]:
+    found: dict[int, list[str]] = {}
+    for name, tensor in model.named_parameters(remove_duplicate=False):
+        found.setdefault(id(tensor), []).append(name)
+    return {key: tuple(value) for key, value in found.items()}
+
+
+def rms(tensor: Tensor | None) -> float:
+    """The root of the mean square; NaN for nothing."""
+    return math.nan if tensor is None or tensor.numel() == 0 else float(tensor.float().square().mean().sqrt())
+
+
+def alike(weight: Tensor) -> float:
+    """The share of rows that equal another row: by one random projection, which only equal rows share.
+
+    >>> alike(torch.tensor([[1.0, 2.0], [1.0, 2.0], [2.0, 1.0], [0.0, 0.0]]))
+    0.5
+    """
+    if weight.ndim < 2 or weight.shape[0] < 2 or weight.numel() > _LARGEST or weight.numel() == 0:
+        return 0.0
+    rows = weight.detach().flatten(1).double()
+    directions = torch.cos(torch.arange(1.0, rows.shape[1] + 1, dtype=torch.double, device=rows.device) ** 1.5)
+    _, counts = (rows * directions).sum(1).unique(return_counts=True)
+    return float(counts[counts > 1].sum()) / rows.shape[0]

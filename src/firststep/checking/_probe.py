@@ -1,0 +1,125 @@
+"""From (model, loss, batch) to evidence: one training step, trials on a few examples, two virtual steps."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._asked import Asked
+from ._evidence import Crash, Evidence, Seen
+from ._facts import facts
+from ._guard import untouched
+from ._listen import Listener, listening
+from ._origin import origin
+from ._parameter import looked_at, named
+from ._start import start
+from ._steps import stepped
+from ._tree import detached, examples, fresh, leaves
+from ._trials import Trials, tried
+
+Progress = Callable[[str], None]
+"""Told what is being done."""
+
+
+def probe(asked: Asked, progress: Progress = lambda _: None) -> Evidence:
+    """Run the model and look. Everything is as before afterwards, whatever happens."""
+    with warnings.catch_warnings(record=True) as told, untouched(asked.modules):
+        warnings.simplefilter("always")
+        torch.manual_seed(asked.seed)
+        found = _looked(asked, progress)
+    texts = dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in told)
+    return replace(found, warnings=tuple(texts))
+
+
+def _looked(asked: Asked, progress: Progress) -> Evidence:
+    n = examples(asked.inputs) if asked.targets is None else examples(asked.inputs, asked.targets)
+    progress("one training step")
+    step = _Step(asked, n)
+    found = Evidence(
+        asked=asked,
+        modules=dict(asked.model.named_modules()),
+        n=n,
+        inputs=_seen("inputs", asked.inputs),
+        targets=_seen("targets", asked.targets),
+        outputs=_seen("output", step.output),
+        calls=tuple(step.listener.calls),
+        loss=step.value,
+        loss_shape=step.shape,
+        loss_graph=step.graph,
+        start=tuple(start(call) for call in step.listener.calls),
+        layers=tuple(signal.layer() for signal in step.listener.signals),
+        parameters=tuple(looked_at(asked.model, asked.loss, step.gradients, optimized(asked.optimizer))),
+        trials=Trials(),
+        crash=step.crash,
+        entered=frozenset(step.listener.entered),
+    )
+    if step.crash is not None:
+        return found
+    modes = [(module, module.training) for whole in asked.modules for module in whole.modules()]
+    progress("changed batches")
+    found = replace(found, trials=tried(asked, detached(step.output)))
+    for module, training in modes:
+        module.training = training
+    step.output = step.loss = None  # the graph and its memory go
+    if not step.gradients:
+        return found
+    progress("two virtual steps")
+    parameters, losses = stepped(asked, found.parameters, step.gradients, step.value)
+    return replace(found, parameters=parameters, loss_after=losses)
+
+
+class _Step:
+    """A forward and a backward pass, as far as they go."""
+
+    def __init__(self, asked: Asked, n: int | None) -> None:
+        self.asked = asked
+        self.listener = Listener(asked.model, n)
+        self.output: Any = None
+        self.loss: Tensor | None = None
+        self.value: float | None = None
+        self.shape: tuple[int, ...] = ()
+        self.graph = False
+        self.gradients: Mapping[str, Tensor | None] = {}
+        self.crash: Crash | None = None
+        where = "forward"
+        try:
+            with torch.enable_grad(), listening(self.listener):
+                self.output = asked.run(fresh(asked.inputs))
+                where = "loss"
+                self._cost(asked.cost(self.output, fresh(asked.targets)))
+            where = "backward"
+            self._backward()
+        except Exception as error:
+            self.crash = Crash(where, f"{type(error).__name__}: {error}")
+
+    def _cost(self, cost: Any) -> None:
+        if not isinstance(cost, Tensor):
+            cost = torch.as_tensor(cost, dtype=torch.float32)
+        self.shape, self.graph = tuple(cost.shape), cost.requires_grad
+        self.loss = loss = cost.mean() if cost.ndim else cost
+        self.value = float(loss.detach())
+
+    def _backward(self) -> None:
+        if self.loss is None or not self.graph:
+            return
+        wanted = {name: one for name, one in named(self.asked.model, self.asked.loss).items() if one.requires_grad}
+        if wanted and math.isfinite(self.value or 0.0):
+            found = torch.autograd.grad(self.loss, list(wanted.values()), allow_unused=True)
+            self.gradients = dict(zip(wanted, found, strict=True))
+
+
+def _seen(place: str, tree: Any) -> tuple[Seen, ...]:
+    return tuple(Seen(f"{place}{path}", one.detach(), facts(one), origin(one)) for path, one in leaves(tree))
+
+
+def optimized(optimizer: Any) -> frozenset[int] | None:
+    """The identities of the tensors that an optimizer holds."""
+    if optimizer is None:
+        return None
+    return frozenset(id(one) for group in optimizer.param_groups for one in group["params"])

@@ -1,0 +1,7 @@
+"""How many values become one."""
+
+from __future__ import annotations
+
+from ._rule import Check
+
+CHECKS: tuple[Check, ...] = ()

@@ -1,0 +1,80 @@
+"""Two virtual steps of gradient descent: what is asleep at first, and wakes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ._asked import Asked
+from ._parameter import Parameter, alike, named, rms
+from ._tree import fresh
+
+_GAIN, _LONGEST = 0.1, 0.1
+"""A step promises to take off this share of the loss, and moves the weights by at most this share of their size."""
+
+
+def stepped(
+    asked: Asked, parameters: Sequence[Parameter], gradients: Mapping[str, Tensor | None], loss: float | None
+) -> tuple[tuple[Parameter, ...], tuple[float, ...]]:
+    """Walk, on the copies that the parameters stand on.
+
+    A second step is made where a gradient that was zero at first is zero still, or rows that were equal are.
+
+    Args:
+        asked: what to run.
+        parameters: as they were seen.
+        gradients: the first ones, by name.
+        loss: the first value.
+
+    Returns:
+        The parameters with ``woken`` and ``alike_after``, and the loss after each step.
+    """
+    tensors = named(asked.model, asked.loss)
+    losses: list[float] = []
+    for _ in range(2):
+        _move(tensors, gradients, loss or 1.0)
+        loss, gradients = _again(asked, tensors)
+        losses.append(loss)
+        parameters = tuple(_after(one, tensors[one.name], gradients) for one in parameters)
+        if not math.isfinite(loss) or not any(_asleep(one) for one in parameters):
+            break
+    return tuple(parameters), tuple(losses)
+
+
+def _move(tensors: Mapping[str, Tensor], gradients: Mapping[str, Tensor | None], loss: float) -> None:
+    known = {name: one for name, one in gradients.items() if one is not None and bool(one.isfinite().all())}
+    square = sum(float(one.double().square().sum()) for one in known.values())
+    if not square:
+        return
+    size = sum(float(tensors[name].detach().double().square().sum()) for name in known)
+    rate = min(_GAIN * abs(loss) / square, _LONGEST * max(size, 1e-6) ** 0.5 / square**0.5)
+    with torch.no_grad():
+        for name, gradient in known.items():
+            tensors[name].data.sub_(gradient.to(tensors[name].dtype), alpha=rate)
+
+
+def _again(asked: Asked, tensors: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor | None]]:
+    torch.manual_seed(asked.seed)
+    wanted = {name: one for name, one in tensors.items() if one.requires_grad}
+    try:
+        with torch.enable_grad():
+            cost = asked.cost(asked.run(fresh(asked.inputs)), fresh(asked.targets))
+            cost = cost.mean() if cost.ndim else cost
+            found = torch.autograd.grad(cost, list(wanted.values()), allow_unused=True)
+    except Exception:  # what ran once and does not run again, as with a graph that keeps state: nothing is known
+        return math.nan, {}
+    return float(cost.detach()), dict(zip(wanted, found, strict=True))
+
+
+def _after(one: Parameter, tensor: Tensor, gradients: Mapping[str, Tensor | None]) -> Parameter:
+    seen = rms(gradients.get(one.name))
+    woken = seen if math.isnan(one.woken) else max(one.woken, seen)
+    return replace(one, woken=woken, alike_after=alike(tensor))
+
+
+def _asleep(one: Parameter) -> bool:
+    return one.trains and one.reached and (one.woken == 0 or (one.alike_after > 0 and one.alike > 0))

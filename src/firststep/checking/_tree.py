@@ -1,0 +1,81 @@
+"""Batches of any form: tensors in tuples, lists and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor with where it stands, such as ``[0]`` or ``['pixel_values']``.
+
+    >>> [path for path, _ in leaves({"x": torch.zeros(1), "more": [torch.zeros(2), "text"]})]
+    ["['x']", "['more'][0]"]
+    """
+    if isinstance(tree, Tensor):
+        yield path, tree
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from leaves(value, f"{path}[{key!r}]")
+    elif isinstance(tree, (list, tuple)):
+        for i, value in enumerate(tree):
+            yield from leaves(value, f"{path}[{i}]")
+
+
+def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    """The same form with every tensor replaced; what is no tensor stays.
+
+    >>> mapped(lambda tensor: tensor + 1, (torch.zeros(1), {"n": 3}))
+    (tensor([1.]), {'n': 3})
+    """
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, Mapping):
+        made = {key: mapped(function, value) for key, value in tree.items()}
+        if type(tree) is dict:
+            return made
+        return type(tree)(**made) if hasattr(tree, "to_tuple") else type(tree)(made)  # pyright: ignore[reportCallIssue]
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(mapped(function, value) for value in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(mapped(function, value) for value in tree)
+    return tree
+
+
+def fresh(tree: Any) -> Any:
+    """Copies, so that what a model writes into its input is not seen outside."""
+    return mapped(lambda tensor: tensor.detach().clone().requires_grad_(tensor.requires_grad), tree)
+
+
+def detached(tree: Any) -> Any:
+    """The same numbers, cut off from the graph."""
+    return mapped(lambda tensor: tensor.detach(), tree)
+
+
+def examples(*trees: Any) -> int | None:
+    """The number of examples: the length of axis 0, where every tensor of all trees has the same; None otherwise.
+
+    >>> examples(torch.zeros(4, 3), {"y": torch.zeros(4)}), examples(torch.zeros(4, 3), torch.zeros(5))
+    (4, None)
+    """
+    lengths = {tensor.shape[0] if tensor.ndim else -1 for tree in trees for _, tensor in leaves(tree)}
+    return lengths.pop() if len(lengths) == 1 and -1 not in lengths else None
+
+
+def chosen(tree: Any, index: Sequence[int] | Tensor, n: int) -> Any:
+    """The examples at these places, in that order: from every tensor whose axis 0 has length n, else from axis 1."""
+    places = torch.as_tensor(index)
+
+    def pick(tensor: Tensor) -> Tensor:
+        axis = batch_axis(tensor, n)
+        return tensor if axis is None else tensor.index_select(axis, places.to(tensor.device))
+
+    return mapped(pick, tree)
+
+
+def batch_axis(tensor: Tensor, n: int) -> int | None:
+    """The axis along which n examples stand: 0, or 1 where time comes first; None where neither has that length."""
+    return next((axis for axis in (0, 1) if tensor.ndim > axis and tensor.shape[axis] == n), None)
