@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,48 +14,55 @@ from torch import Tensor, nn
 
 @contextmanager
 def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Inside, every tensor of the modules stands on a copy of its numbers; afterwards on its own again.
+    """Inside, the modules work on copies of their numbers; afterwards on their own again.
 
     Parameters, buffers, gradients, attributes, modes, hooks and random states are as before when the block is left, by
     whatever way. The numbers themselves are never written to, so that no graph that holds them becomes invalid.
     """
     everything = list({id(one): one for module in modules for one in module.modules()}.values())
     undo = [_random_state(), *(_attributes(module) for module in everything)]
-    tensors = {id(one): one for module in everything for one in _tensors(module)}
-    undo += [_numbers(list(tensors.values()))]
     try:
+        undo.append(_parameters({id(one): one for module in everything for one in module._parameters.values()}))
+        _replaced(everything)
         yield
     finally:
         for step in reversed(undo):
             step()
 
 
-def _tensors(module: nn.Module) -> Iterator[Tensor]:
-    """Parameters, buffers, and tensors kept as plain attributes."""
-    for store in (module._parameters, module._buffers, module.__dict__):
-        yield from (value for value in store.values() if isinstance(value, Tensor))
+def _parameters(tensors: Mapping[int, Tensor | None]) -> Callable[[], None]:
+    """Parameters on copies of their numbers, without their gradients; what puts both back is returned.
 
-
-def _numbers(tensors: list[Tensor]) -> Callable[[], None]:
-    """Tensors on copies of their numbers, without their gradients; what puts both back is returned."""
-    kept = [(tensor, tensor.data, tensor.grad if tensor.is_leaf else None, tensor.requires_grad) for tensor in tensors]
+    The parameter itself stays, because others hold it: the optimizer, the loss, a closure.
+    """
+    kept = [(one, one.data, one.grad, one.requires_grad) for one in tensors.values() if one is not None]
 
     def back() -> None:
         for tensor, numbers, gradient, wanted in kept:
             tensor.data = numbers
-            if tensor.is_leaf:
-                tensor.requires_grad_(wanted)
-                tensor.grad = gradient
+            tensor.requires_grad_(wanted)
+            tensor.grad = gradient
 
     try:
         for tensor, numbers, _, _ in kept:
-            if tensor.is_leaf:
-                tensor.grad = None
+            tensor.grad = None
             tensor.data = numbers.clone()
     except BaseException:
         back()
         raise
     return back
+
+
+def _replaced(modules: Iterable[nn.Module]) -> None:
+    """Copies in the place of buffers and of tensors kept as attributes: batch norm writes to its own in every pass."""
+    copies: dict[int, Tensor] = {}
+    for module in modules:
+        for store in (module._buffers, module.__dict__):
+            for name, value in store.items():
+                if isinstance(value, Tensor):
+                    if id(value) not in copies:
+                        copies[id(value)] = value.detach().clone().requires_grad_(value.requires_grad)
+                    store[name] = copies[id(value)]
 
 
 def _attributes(module: nn.Module) -> Callable[[], None]:
