@@ -12,11 +12,9 @@ anything is timed, both must give the same number. One thread: the ratios should
 from __future__ import annotations
 
 import argparse
-import ctypes
 import importlib
 import json
 import pkgutil
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 
 import peers
 import torch
+from _peak import CLEAR, growth
 from _timing import best_of, interleaved
 from peers._peer import Peer
 from torch import Tensor
@@ -33,7 +32,6 @@ from firststep import losses
 ROW = "{:<36} {:>10} {:>10} {:>8} {:>9} {:>8}  {}"
 SAME = 0.95
 """Two measurements of the same call differ by as much: from here up neither is slower."""
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def every() -> Iterator[Peer]:
@@ -116,22 +114,7 @@ def step(function: Callable[..., Tensor], tensors: tuple[Tensor, ...]) -> Callab
 
 def memory(ours: Callable[[], None], theirs: Callable[[], None]) -> float | None:
     """Our peak over theirs; None where the system does not tell."""
-    if not CLEAR.exists():
-        return None
-    libc = ctypes.CDLL(None)
-    peaks = []
-    for call in (ours, theirs):
-        libc.malloc_trim(0)
-        CLEAR.write_text("5")  # the peak begins anew
-        before = kilobytes("VmRSS")
-        call()
-        peaks.append(max(kilobytes("VmHWM") - before, 1))
-    return peaks[0] / peaks[1]
-
-
-def kilobytes(what: str) -> int:
-    """A line of the process's status."""
-    return int(re.findall(rf"{what}:\s+(\d+) kB", STATUS.read_text())[0])
+    return growth(ours, warm=0) / growth(theirs, warm=0) if CLEAR.exists() else None
 
 
 def show(row: dict[str, Any]) -> None:

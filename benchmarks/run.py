@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,11 +23,10 @@ from unittest import mock
 
 import torch
 from _cases import LARGE, MODELS, ORTHOGONAL, SHAPES, SMALL, Case
+from _machine import machine
 from _memory import STATUS, WHAT, peak_share
 from _timing import Timing, best_of, interleaved
 
-import firststep as fs
-from firststep import rng
 from firststep.init import _inplace
 from firststep.rng import _drawn, _fill, _native, _rewrite
 
@@ -154,32 +152,6 @@ def single() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def machine() -> dict[str, str | int]:
-    """What the numbers depend on."""
-    chosen = _native.choice().native
-    return {
-        "processor": processor(),
-        "threads": torch.get_num_threads(),
-        "kernel": chosen.name if chosen else "torch operations",
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "firststep": fs.__version__,
-        "values": rng.VERSION,
-    }
-
-
-def processor() -> str:
-    """The processor's name as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOSS_PAGES = sorted((ROOT / "docs").glob("*/losses/*.md"))
+WHOLE_PAGES = sorted(page for kind in ("losses", "checks") for page in (ROOT / "docs").glob(f"*/{kind}/*.md"))
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*/*.md"))]
-LINKED = [*PAGES, *LOSS_PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
+LINKED = [*PAGES, *WHOLE_PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -57,11 +57,19 @@ def test_the_pages_and_pictures_of_the_losses_are_up_to_date(make_docs: ModuleTy
     assert make_docs.loss_pages.stale() == []
 
 
-def test_every_loss_is_reached_from_the_list_of_losses() -> None:
+def test_the_pages_of_the_checks_are_up_to_date(make_docs: ModuleType) -> None:
+    made = make_docs.check_pages.files()
+
+    assert [short(file) for file in made if not file.exists() or file.read_text(encoding="utf-8") != made[file]] == []
+    assert make_docs.check_pages.stale() == []
+
+
+@pytest.mark.parametrize("kind", ["losses", "checks"])
+def test_every_page_of_a_kind_is_reached_from_its_list(kind: str) -> None:
     for language in ("en", "zh"):
-        page = ROOT / "docs" / language / "losses.md"
-        linked = {link for link in LINK.findall(prose(page)) if link.startswith("losses/")}
-        assert {f"losses/{one.name}" for one in (page.parent / "losses").glob("*.md")} == linked
+        page = ROOT / "docs" / language / f"{kind}.md"
+        linked = {link for link in LINK.findall(prose(page)) if link.startswith(f"{kind}/")}
+        assert {f"{kind}/{one.name}" for one in (page.parent / kind).glob("*.md")} == linked
 
 
 @pytest.mark.parametrize("page", LINKED, ids=short)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import check_pages
 from doc_messages import messages_section
 from loss_tables import TABLES as LOSS_TABLES
 
@@ -221,6 +222,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "speed": speed_table,
     "speed-summary": speed_summary,
     "accuracy": accuracy_table,
+    "checks": check_pages.table,
     **LOSS_TABLES,
 }
 """Each generated part by the name it has in the pages; called with the language."""

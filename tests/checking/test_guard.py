@@ -135,7 +135,7 @@ class Stops(nn.Module):
         return x
 
 
-@pytest.mark.parametrize("at", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_nor_when_interrupted(at: int) -> None:
     model, batch = Stops(KeyboardInterrupt, at), (torch.randn(6, 4), torch.randint(4, (6,)))
     before = digest(model, batch), random_state()
@@ -144,7 +144,7 @@ def test_nor_when_interrupted(at: int) -> None:
     assert (digest(model, batch), random_state()) == before
 
 
-@pytest.mark.parametrize("at", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_nor_when_the_model_raises(at: int) -> None:
     model, batch = Stops(RuntimeError, at), (torch.randn(6, 4), torch.randint(4, (6,)))
     before = digest(model, batch), random_state()

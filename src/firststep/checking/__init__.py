@@ -2,6 +2,7 @@
 
 from ._check import check as check
 from ._evidence import Evidence as Evidence
+from ._example import example as example
 from ._finding import SEVERITIES as SEVERITIES
 from ._finding import Clue as Clue
 from ._finding import Finding as Finding

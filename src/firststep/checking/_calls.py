@@ -158,4 +158,4 @@ def _rows(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return whole
     rows = largest.shape[0]
     kept = max(1, _LARGEST * rows // largest.numel())
-    return tuple(one[:kept] if one.ndim and one.shape[0] == rows else one for one in whole)
+    return tuple(one[:kept].clone() if one.ndim and one.shape[0] == rows else one for one in whole)

@@ -36,7 +36,7 @@ class Seen:
 
     Args:
         place: "inputs", "targets['mask']", "output[0]".
-        tensor: itself, without graph.
+        tensor: itself, without graph; of a very large one the first rows.
         facts: its numbers.
         origin: the functions that made it, for an output.
     """

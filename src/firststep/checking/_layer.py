@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ._sample import LARGEST, bad, rms, sample
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
@@ -60,7 +62,6 @@ class Signal:
     ) -> None:
         self.place, self.kind, self.function, self.shape, self.numbers = place, kind, function, shape, numbers
         self.gradient = self.gradient_zero = math.nan
-        self._squares, self._zeros, self._elements = 0.0, 0.0, 0
 
     @classmethod
     def of(cls, place: str, kind: str, output: Tensor, n: int | None, *, function: bool) -> Signal:
@@ -72,9 +73,8 @@ class Signal:
 
     def _hear(self, gradient: Tensor) -> None:
         """A hook: an output used twice gets its whole gradient once."""
-        seen = gradient.detach().float()
-        self.gradient = float(seen.square().mean().sqrt())
-        self.gradient_zero = float((seen == 0).float().mean())
+        self.gradient = rms(gradient)
+        self.gradient_zero = float((sample(gradient) == 0).float().mean())
 
     def layer(self) -> Layer:
         """All that was seen."""
@@ -91,38 +91,42 @@ class Signal:
 
 
 def _numbers(output: Tensor, kind: str, n: int | None) -> dict[str, float]:
-    output = output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
-    finite = output.isfinite()
-    bad = int(output.numel() - finite.sum())
-    output = torch.where(finite, output, 0) if bad else output
+    count = bad(output)
+    output = torch.where(output.isfinite(), output, 0) if count else output
     low, high = (float(one) for one in output.aminmax())
-    zero = output == 0
+    size, some = rms(output), sample(output)
     return {
-        "rms": float(output.square().mean().sqrt()),
-        "spread": _spread(output, n),
+        "rms": size,
+        "spread": _spread(output, n, size),
         "low": low,
         "high": high,
-        "bad": bad,
-        "zero": float(zero.float().mean()),
-        "dead": _dead(zero),
-        "saturated": _saturated(output, kind),
+        "bad": count,
+        "zero": float((some == 0).float().mean()),
+        "dead": _dead(output, low, high),
+        "saturated": _saturated(some, kind),
     }
 
 
-def _spread(output: Tensor, n: int | None) -> float:
+def _spread(output: Tensor, n: int | None, size: float) -> float:
+    """Of large outputs at a sample of the elements that each example has."""
     if n is None or n < 2 or output.ndim == 0 or output.shape[0] != n:
         return math.nan
-    rms = float(output.square().mean().sqrt())
-    apart = float((output - output.mean(0)).square().mean().sqrt())
-    return apart / rms if rms else 0.0
-
-
-def _dead(zero: Tensor) -> float:
-    """By units: along axis 1 of images, along the last axis otherwise."""
-    if zero.ndim < 2:
+    if not size:
         return 0.0
-    axis = 1 if zero.ndim >= 4 else zero.ndim - 1
-    return float(zero.movedim(axis, 0).flatten(1).all(1).float().mean())
+    each = output.reshape(n, -1)
+    each = each[:, :: max(1, output.numel() // LARGEST)].float()
+    whole = float(each.square().mean().sqrt())
+    return float((each - each.mean(0)).square().mean().sqrt()) / whole if whole else 0.0
+
+
+def _dead(output: Tensor, low: float, high: float) -> float:
+    """By units: along axis 1 of images, along the last axis otherwise."""
+    if output.ndim < 2 or low > 0 or high < 0:
+        return 0.0
+    axis = 1 if output.ndim >= 4 else output.ndim - 1
+    others = [i for i in range(output.ndim) if i != axis]
+    most = output.amax(others) if low == 0 else output.abs().amax(others)
+    return float((most == 0).float().mean())
 
 
 def _saturated(output: Tensor, kind: str) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_LARGEST = 2**22
+from ._sample import LARGEST, bad, rms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +89,8 @@ def looked_at(
     for name, tensor in named(model, loss).items():
         module, _, local = name.rpartition(".")
         values = tensor.detach()
-        values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
         gradient = gradients.get(name)
-        empty = values.numel() == 0
-        std, mean = (0.0, 0.0) if empty else (float(one) for one in torch.std_mean(values, correction=0))
+        mean, std, constant = _moments(values)
         yield Parameter(
             name=name,
             names=names.get(id(tensor), (name,)),
@@ -103,12 +101,12 @@ def looked_at(
             trains=tensor.requires_grad,
             mean=mean,
             std=std,
-            constant=empty or bool((values == values.flatten()[0]).all()),
-            bad=0 if math.isfinite(std) else int((~values.isfinite()).sum()),
+            constant=constant,
+            bad=bad(values),
             alike=alike(values),
             reached=gradient is not None,
             gradient=rms(gradient),
-            gradient_bad=0 if gradient is None else int((~gradient.isfinite()).sum()),
+            gradient_bad=0 if gradient is None else bad(gradient),
             optimized=None if optimized is None else id(tensor) in optimized,
         )
 
@@ -120,20 +118,39 @@ def _names(model: nn.Module) -> dict[int, tuple[str, ...]]:
     return {key: tuple(value) for key, value in found.items()}
 
 
-def rms(tensor: Tensor | None) -> float:
-    """The root of the mean square; NaN for nothing."""
-    return math.nan if tensor is None or tensor.numel() == 0 else float(tensor.float().square().mean().sqrt())
-
-
 def alike(weight: Tensor) -> float:
-    """The share of rows that equal another row: by one random projection, which only equal rows share.
+    """The share of rows that equal another row exactly.
 
     >>> alike(torch.tensor([[1.0, 2.0], [1.0, 2.0], [2.0, 1.0], [0.0, 0.0]]))
     0.5
     """
-    if weight.ndim < 2 or weight.shape[0] < 2 or weight.numel() > _LARGEST or weight.numel() == 0:
+    if weight.ndim < 2 or weight.shape[0] < 2 or weight.numel() == 0:
         return 0.0
-    rows = weight.detach().flatten(1).double()
+    rows = weight.detach().flatten(1)
+    share = _equal(rows[:, :_COLUMNS])
+    return _equal(rows) if share and rows.shape[1] > _COLUMNS else share
+
+
+_COLUMNS = 16
+"""Rows that are equal are so in their first columns."""
+
+
+def _equal(rows: Tensor) -> float:
+    """By one projection on fixed directions, which only equal rows share."""
     directions = torch.cos(torch.arange(1.0, rows.shape[1] + 1, dtype=torch.double, device=rows.device) ** 1.5)
-    _, counts = (rows * directions).sum(1).unique(return_counts=True)
+    _, counts = (rows.double() * directions).sum(1).unique(return_counts=True)
     return float(counts[counts > 1].sum()) / rows.shape[0]
+
+
+def _moments(values: Tensor) -> tuple[float, float, bool]:
+    """Mean, std, and whether all are the same; the first two of large tensors from sums over all."""
+    if values.numel() == 0:
+        return 0.0, 0.0, True
+    low, high = (float(one) for one in values.aminmax())
+    if low == high:
+        return low, 0.0, True
+    if values.numel() <= LARGEST or not math.isfinite(low + high):
+        std, mean = (float(one) for one in torch.std_mean(values.float(), correction=0))
+        return mean, std, False
+    mean, size = float(values.mean(dtype=torch.float32)), rms(values)
+    return mean, math.sqrt(max(size**2 - mean**2, 0.0)), False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -85,7 +85,7 @@ class _Step:
         self.value: float | None = None
         self.shape: tuple[int, ...] = ()
         self.graph = False
-        self.gradients: Mapping[str, Tensor | None] = {}
+        self.gradients: dict[str, Tensor | None] = {}
         self.crash: Crash | None = None
         where = "forward"
         try:
@@ -115,7 +115,17 @@ class _Step:
 
 
 def _seen(place: str, tree: Any) -> tuple[Seen, ...]:
-    return tuple(Seen(f"{place}{path}", one.detach(), facts(one), origin(one)) for path, one in leaves(tree))
+    return tuple(Seen(f"{place}{path}", _first_rows(one), facts(one), origin(one)) for path, one in leaves(tree))
+
+
+def _first_rows(tensor: Tensor) -> Tensor:
+    """Without graph; of a very large one the first rows, so that the whole is not kept."""
+    if tensor.numel() <= _LARGEST or tensor.shape[0] < 2:
+        return tensor.detach()
+    return tensor.detach()[: max(2, _LARGEST * tensor.shape[0] // tensor.numel())].clone()
+
+
+_LARGEST = 2**22
 
 
 def optimized(optimizer: Any) -> frozenset[int] | None:

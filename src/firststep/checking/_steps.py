@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ._asked import Asked
-from ._parameter import Parameter, alike, named, rms
+from ._parameter import Parameter, alike, named
+from ._sample import bad, rms
 from ._tree import fresh
 
 _GAIN, _LONGEST = 0.1, 0.1
@@ -18,7 +19,7 @@ _GAIN, _LONGEST = 0.1, 0.1
 
 
 def stepped(
-    asked: Asked, parameters: Sequence[Parameter], gradients: Mapping[str, Tensor | None], loss: float | None
+    asked: Asked, parameters: Sequence[Parameter], gradients: dict[str, Tensor | None], loss: float | None
 ) -> tuple[tuple[Parameter, ...], tuple[float, ...]]:
     """Walk, on the copies that the parameters stand on.
 
@@ -27,7 +28,7 @@ def stepped(
     Args:
         asked: what to run.
         parameters: as they were seen.
-        gradients: the first ones, by name.
+        gradients: the first ones, by name; used up.
         loss: the first value.
 
     Returns:
@@ -37,6 +38,7 @@ def stepped(
     losses: list[float] = []
     for _ in range(2):
         _move(tensors, gradients, loss or 1.0)
+        gradients.clear()  # the memory of the old before that of the new
         loss, gradients = _again(asked, tensors)
         losses.append(loss)
         parameters = tuple(_after(one, tensors[one.name], gradients) for one in parameters)
@@ -46,15 +48,19 @@ def stepped(
 
 
 def _move(tensors: Mapping[str, Tensor], gradients: Mapping[str, Tensor | None], loss: float) -> None:
-    known = {name: one for name, one in gradients.items() if one is not None and bool(one.isfinite().all())}
-    square = sum(float(one.double().square().sum()) for one in known.values())
+    known = {name: one for name, one in gradients.items() if one is not None and not bad(one)}
+    square = sum(_square(one) for one in known.values())
     if not square:
         return
-    size = sum(float(tensors[name].detach().double().square().sum()) for name in known)
+    size = sum(_square(tensors[name]) for name in known)
     rate = min(_GAIN * abs(loss) / square, _LONGEST * max(size, 1e-6) ** 0.5 / square**0.5)
     with torch.no_grad():
         for name, gradient in known.items():
             tensors[name].data.sub_(gradient.to(tensors[name].dtype), alpha=rate)
+
+
+def _square(tensor: Tensor) -> float:
+    return rms(tensor) ** 2 * tensor.numel() if tensor.numel() else 0.0
 
 
 def _again(asked: Asked, tensors: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor | None]]:

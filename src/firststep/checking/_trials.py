@@ -24,11 +24,11 @@ class Trials:
 
     Args:
         unstable: by how much two runs on the same input differ, relative to the output's rms.
-        leak: by how much the output of one example changes when the other is replaced, likewise.
+        leak: by how much the output of one example changes when the other's inputs become zeros, likewise.
         leak_gradient: the rms of the gradient of one example's output by the other example's first activation, over
             that by its own.
         coupled: whether the output has an axis of the batch's length beyond the first, as a matrix of similarities.
-        blank: by how much the output changes when the inputs are replaced by zeros, relative to the output's rms.
+        blank: by how much the output of the example whose inputs become zeros changes, likewise.
 
     The loss's, on up to eight of the batch's outputs:
 
@@ -81,16 +81,19 @@ def _of_model(asked: Asked, n: int | None) -> dict[str, Any]:
     one = _attempt(lambda: _outputs(asked, pair))
     if one is None:
         return {}
-    found: dict[str, Any] = {"unstable": _attempt(lambda: _apart(one, _outputs(asked, pair)))}
-    zeros = mapped(torch.zeros_like, pair)
-    found["blank"] = _attempt(lambda: _apart(one, _outputs(asked, zeros)))
-    if n < 2 or any(batch_axis(tensor, 2) is None for tensor in one):
+    blank = mapped(lambda tensor: torch.cat((tensor[:1], torch.zeros_like(tensor[1:]))), pair)
+    other = _attempt(lambda: _outputs(asked, blank))
+    if other is None or any(batch_axis(tensor, 2) is None for tensor in one):
+        return {"unstable": _attempt(lambda: _apart(one, _outputs(asked, pair)))}
+    found: dict[str, Any] = {"blank": _change(one, other, 1), "leak": _change(one, other, 0), "unstable": 0.0}
+    if found["leak"] == 0:  # to the last bit: no noise either
+        found["leak_gradient"] = 0.0
         return found
-    three = _attempt(lambda: _outputs(asked, chosen(asked.inputs, [0, 1 % n, 2 % n], n))) or []
-    found["coupled"] = any(_grew(two, tensor) for two, tensor in zip(one, three, strict=False))
-    other = chosen(asked.inputs, [0, 2 if n > 2 else 0], n)
-    found["leak"] = _attempt(lambda: _leak(one, _outputs(asked, other)))
+    found["unstable"] = _attempt(lambda: _apart(one, _outputs(asked, pair)))
     found["leak_gradient"] = _attempt(lambda: _leak_gradient(asked, pair))
+    if n > 2 and any(list(tensor.shape).count(2) > 1 for tensor in one):
+        three = _attempt(lambda: _outputs(asked, chosen(asked.inputs, [0, 1, 2], n))) or []
+        found["coupled"] = any(_grew(two, tensor) for two, tensor in zip(one, three, strict=False))
     return found
 
 
@@ -116,13 +119,13 @@ def _relative(square: Tensor, to: Tensor) -> float:
     return float((square / size).sqrt()) if float(size) else float(square.sqrt())
 
 
-def _leak(one: list[Tensor], two: list[Tensor]) -> float:
-    """Of the first example alone."""
+def _change(one: list[Tensor], two: list[Tensor], example: int) -> float:
+    """By how much the output of one of the two examples changed, relative to its rms; of several the most."""
     worst = 0.0
     for a, b in zip(one, two, strict=True):
         axis = batch_axis(a, 2)
         if axis is not None and a.shape == b.shape:
-            first = [tensor.select(axis, 0) for tensor in (a, b)]
+            first = [tensor.select(axis, example) for tensor in (a, b)]
             worst = max(worst, _relative((first[0] - first[1]).square().mean(), first[0]))
     return worst
 

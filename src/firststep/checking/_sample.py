@@ -1,0 +1,49 @@
+"""Cheap numbers of large tensors: what costs one pass over all, or looks at a sample."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LARGEST = 2**20
+"""Elements of a sample."""
+
+
+def sample(tensor: Tensor, largest: int = LARGEST) -> Tensor:
+    """At most ``largest`` elements, evenly spaced over the flat tensor; all of a smaller one. Half becomes float32.
+
+    >>> sample(torch.arange(10), 5)
+    tensor([0, 2, 4, 6, 8])
+    """
+    flat = tensor.detach().reshape(-1)
+    if flat.numel() > largest:
+        flat = flat[:: -(-flat.numel() // largest)]
+    return flat.float() if flat.dtype in (torch.bfloat16, torch.float16) else flat
+
+
+def rms(tensor: Tensor | None) -> float:
+    """The root of the mean square, over all elements; NaN for nothing.
+
+    >>> rms(torch.tensor([3.0, -3.0]))
+    3.0
+    """
+    if tensor is None or tensor.numel() == 0:
+        return math.nan
+    flat = tensor.detach().reshape(-1)
+    flat = flat.float() if flat.dtype in (torch.bfloat16, torch.float16) else flat
+    square = float(torch.dot(flat, flat)) / flat.numel()
+    if math.isfinite(square) and square > 1e-30:
+        return math.sqrt(square)
+    return float(flat.double().square().mean().sqrt())  # beyond what a sum of float32 squares holds
+
+
+def bad(tensor: Tensor) -> int:
+    """How many elements are NaN or infinite; one pass where there are none."""
+    if tensor.numel() == 0 or not tensor.is_floating_point():
+        return 0
+    low, high = tensor.detach().aminmax()
+    if bool(low.isfinite() & high.isfinite()):
+        return 0
+    return int(tensor.numel() - tensor.isfinite().sum())
