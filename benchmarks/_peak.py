@@ -12,10 +12,8 @@ CLEAR = Path("/proc/self/clear_refs")
 """Where Linux tells the peak, and where it is told to begin it anew."""
 
 
-def growth(call: Callable[[], object], *, warm: int) -> float:
-    """In MiB, after ``warm`` calls, so that what they load and keep does not count."""
-    for _ in range(warm):
-        call()
+def growth(call: Callable[[], object]) -> float:
+    """In MiB."""
     ctypes.CDLL(None).malloc_trim(0)
     CLEAR.write_text("5")
     before = kilobytes("VmRSS")

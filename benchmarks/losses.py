@@ -114,7 +114,7 @@ def step(function: Callable[..., Tensor], tensors: tuple[Tensor, ...]) -> Callab
 
 def memory(ours: Callable[[], None], theirs: Callable[[], None]) -> float | None:
     """Our peak over theirs; None where the system does not tell."""
-    return growth(ours, warm=0) / growth(theirs, warm=0) if CLEAR.exists() else None
+    return growth(ours) / growth(theirs) if CLEAR.exists() else None
 
 
 def show(row: dict[str, Any]) -> None:
