@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
 from firststep.checking import CHECKS, Check, Finding, example
@@ -100,6 +101,27 @@ FAMILIES = {
     "FS7": {"en": "Modes, noise, independent examples", "zh": "模式、随机性与样本独立性"},
 }
 """By the first digit of the code."""
+
+
+RESULTS = DOCS.parent / "benchmarks" / "results" / "check.json"
+
+
+def cost(language: str) -> str:
+    """What ``benchmarks/check.py`` measured."""
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    head, sentence = {
+        "en": (
+            ("| start | time, in training steps | peak memory, of a first step's |", "|---|---|---|"),
+            "Measured on {} with {} threads; a training step is forward, backward and AdamW's update.",
+        ),
+        "zh": (
+            ("| 起点 | 时间（以训练步计） | 峰值内存（与第一个训练步之比） |", "|---|---|---|"),
+            "在 {} 上用 {} 个线程测得；训练步包括前向、反向与 AdamW 更新。",
+        ),
+    }[language]
+    rows = [f"| {one['what']} | {one['steps']:.1f} | {one['memory']:.1f} |" for one in found["starts"]]
+    machine = found["machine"]
+    return "\n".join([*head, *rows, "", sentence.format(machine["processor"], machine["threads"])]) + "\n"
 
 
 def _most(one: Check) -> str:

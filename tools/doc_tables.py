@@ -223,6 +223,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "speed-summary": speed_summary,
     "accuracy": accuracy_table,
     "checks": check_pages.table,
+    "check-cost": check_pages.cost,
     **LOSS_TABLES,
 }
 """Each generated part by the name it has in the pages; called with the language."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,19 +90,16 @@ def asked(
             f"check(..., batch): expected a pair (inputs, targets), was given {what}. "
             "Several inputs go in a tuple or dict: (inputs, targets) = ((a, b), y). Without targets: (inputs, None)"
         )
-    if not any(True for _ in _parameters(model)) and not isinstance(loss, nn.Module):
+    owners = [one for one in (model, loss) if isinstance(one, nn.Module)]
+    if not any(True for one in owners for _ in one.parameters()):
         raise CheckError(f"check(model, ...): {type(model).__name__} has no parameters: there is no start to check")
-    meta = [name for name, tensor in _parameters(model) if tensor.device.type == "meta"]
+    meta = [name for name, tensor in model.named_parameters() if tensor.device.type == "meta"]
     if meta:
         raise CheckError(
             f"check(model, ...): {len(meta)} parameters are on the meta device, {meta[0]} for one: they have no "
             "values yet. Type model.to_empty(device='cpu') and fs.initialize(model, seed=0) first"
         )
     return Asked(_unwrapped(model), _unwrapped(loss), batch[0], batch[1], optimizer, forward, task, seed)
-
-
-def _parameters(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from model.named_parameters(remove_duplicate=True)
 
 
 def _unwrapped(module: Any) -> Any:

@@ -64,7 +64,10 @@ def check(
     known = {one.code for one in CHECKS}
     for code in ignore:
         if code not in known:
-            raise CheckError(f"check(ignore={{{code!r}}}): there is no such code.{did_you_mean(code, known)}")
+            raise CheckError(
+                f"check(ignore={{{code!r}}}): there is no such code.{did_you_mean(code, sorted(known))} "
+                "The documentation's page checks lists all"
+            )
     if task is not None and task not in TASKS:
         raise CheckError(f"check(task={task!r}): expected None or one of {', '.join(map(repr, TASKS))}")
     evidence = probe(asked(model, loss, batch, optimizer, forward, task, seed), progress or (lambda _: None))

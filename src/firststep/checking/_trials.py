@@ -78,23 +78,43 @@ def _of_model(asked: Asked, n: int | None) -> dict[str, Any]:
     if n is None:
         return {}
     pair = chosen(asked.inputs, [0, min(1, n - 1)], n)
+    before = _noise(asked)
     one = _attempt(lambda: _outputs(asked, pair))
     if one is None:
         return {}
+    found: dict[str, Any] = {"unstable": 0.0}
+    if _noise(asked) != before:  # random numbers were drawn
+        found["unstable"] = _unstable(asked, n)
+    if any(batch_axis(tensor, 2) is None for tensor in one):
+        return found
     blank = mapped(lambda tensor: torch.cat((tensor[:1], torch.zeros_like(tensor[1:]))), pair)
     other = _attempt(lambda: _outputs(asked, blank))
-    if other is None or any(batch_axis(tensor, 2) is None for tensor in one):
-        return {"unstable": _attempt(lambda: _apart(one, _outputs(asked, pair)))}
-    found: dict[str, Any] = {"blank": _change(one, other, 1), "leak": _change(one, other, 0), "unstable": 0.0}
-    if found["leak"] == 0:  # to the last bit: no noise either
+    if other is None:
+        return found
+    found |= {"blank": _change(one, other, 1), "leak": _change(one, other, 0)}
+    if found["leak"] == 0:
         found["leak_gradient"] = 0.0
         return found
-    found["unstable"] = _attempt(lambda: _apart(one, _outputs(asked, pair)))
+    if not found["unstable"]:  # noise of other origin than torch's
+        found["unstable"] = _unstable(asked, n)
     found["leak_gradient"] = _attempt(lambda: _leak_gradient(asked, pair))
     if n > 2 and any(list(tensor.shape).count(2) > 1 for tensor in one):
         three = _attempt(lambda: _outputs(asked, chosen(asked.inputs, [0, 1, 2], n))) or []
         found["coupled"] = any(_grew(two, tensor) for two, tensor in zip(one, three, strict=False))
     return found
+
+
+def _noise(asked: Asked) -> tuple[bytes, ...]:
+    """The state of torch's random numbers on the model's devices."""
+    devices = {tensor.device for _, tensor in leaves(asked.inputs) if tensor.device.type == "cuda"}
+    states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
+    return tuple(state.numpy().tobytes() for state in states)
+
+
+def _unstable(asked: Asked, n: int) -> float | None:
+    """On several examples, so that the noise does not look alike twice by chance."""
+    few = chosen(asked.inputs, range(min(n, _FEW)), n)
+    return _attempt(lambda: _apart(_outputs(asked, few), _outputs(asked, few)))
 
 
 def _grew(two: Tensor, three: Tensor) -> bool:
@@ -169,6 +189,8 @@ def _leak_gradient(asked: Asked, pair: Any) -> float | None:
 
 
 def _of_loss(asked: Asked, output: Any, n: int) -> dict[str, Any]:
+    if any(batch_axis(tensor, n) is None for _, tensor in leaves(output)):
+        return {}
     few = min(n, _FEW)
     outputs, targets = (chosen(tree, range(few), n) for tree in (output, asked.targets))
 
