@@ -268,3 +268,27 @@ def test_every_pair_of_siglip_is_a_binary_cross_entropy() -> None:
         math.exp(float(np.float32(1.2))) * cosines - 2, torch.eye(5).double(), reduction="sum"
     )
     torch.testing.assert_close(value, each / 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtypes", "words"),
+    [
+        ("info_nce_loss", "fd", "query is float32 and key float64, expected one dtype. Type key.to(query.dtype)"),
+        ("info_nce_loss", "dh", "query is float64 and key bfloat16, expected one dtype. Type key.to(query.dtype)"),
+        (
+            "triplet_margin_loss",
+            "ffd",
+            "anchor is float32 and negative float64, expected one dtype. Type negative.to(anchor.dtype)",
+        ),
+    ],
+)
+def test_embeddings_of_two_precisions_are_refused_in_words(name: str, dtypes: str, words: str) -> None:
+    kinds = {"f": torch.float32, "d": torch.float64, "h": torch.bfloat16}
+    with pytest.raises(LossError) as error:
+        getattr(functional, name)(*(rows(4, 3).to(kinds[one]) for one in dtypes))
+    assert str(error.value) == f"{name}: {words}"
+
+
+def test_half_embeddings_go_with_float32_ones() -> None:
+    query, key = rows(4, 3).bfloat16(), rows(4, 3, seed=1)
+    torch.testing.assert_close(functional.info_nce_loss(query, key), functional.info_nce_loss(query.float(), key))

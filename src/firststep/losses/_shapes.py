@@ -103,6 +103,23 @@ def check(name: str, arguments: Sequence[Argument], tensors: Sequence[Tensor]) -
             raise LossError(_wrong_dtype(name, form, tensor, _class_axis(arguments[0], form)))
         if not _bind(form.shape.split(), tuple(tensor.shape), sizes):
             raise LossError(_wrong_shape(name, form, tensor, sizes, arguments, tensors))
+    _same_precision(name, arguments, tensors)
+
+
+def _same_precision(name: str, arguments: Sequence[Argument], tensors: Sequence[Tensor]) -> None:
+    """Embeddings and parameters are multiplied as matrices, for which torch promotes no dtype. Half is widened."""
+    multiplied = [i for i, one in enumerate(arguments) if one.kind in ("embeddings", "parameters") and one.shape]
+    double = [str(tensors[i].dtype) == "torch.float64" for i in multiplied]
+    if len(set(double)) > 1:
+        i, j = multiplied[0], multiplied[double.index(not double[0])]
+        raise LossError(
+            f"{name}: {arguments[i].name} is {_dtype(tensors[i])} and {arguments[j].name} {_dtype(tensors[j])}, expected "
+            f"one dtype. Type {arguments[j].name}.to({arguments[i].name}.dtype)"
+        )
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def sizes(arguments: Sequence[Argument], tensors: Sequence[Tensor], pattern: str) -> tuple[int, ...]:
@@ -174,7 +191,7 @@ def _wrap(argument: Argument) -> str:
 
 
 def _wrong_dtype(name: str, argument: Argument, tensor: Tensor, axis: int) -> str:
-    given = str(tensor.dtype).removeprefix("torch.")
+    given = _dtype(tensor)
     head = f"{name}: {argument.name} is {given} of shape {tuple(tensor.shape)}; it holds {KINDS[argument.kind].en}"
     if argument.dtype == "integer":
         one_hot = f", {argument.name}.argmax({axis}) if it is one-hot" if argument.kind == "class" else ""
