@@ -73,9 +73,7 @@ ASYMMETRIC = LossSpec(
     ),
     formula=r"-t (1 - p)^{\gamma_+} \log p - (1 - t) p_m^{\gamma_-} \log(1 - p_m), "
     r"\quad p_m = \max(p - m, 0), \quad p = \sigma(z)",
-    papers=(
-        Paper("Ridnik et al. 2021", "Asymmetric Loss For Multi-Label Classification", "arXiv:2009.14119", "sec. 2.3"),
-    ),
+    papers=(Paper("Ridnik et al. 2021", "Asymmetric Loss For Multi-Label Classification", "arXiv:2009.14119"),),
     arguments=(Argument("input", "logits", "*"), Argument("target", "flags", "*", "t, 0 or 1", "t，0 或 1")),
     unit="element",
     options=(

@@ -72,7 +72,7 @@ ADAPTIVE_ROBUST = LossSpec(
         "形状与尺度均可学习的通用稳健损失，每个通道各一个：由数据决定尾部有多重。",
     ),
     formula=r"\rho(x - y, \alpha, c) + \log c + \log Z(\alpha), \quad Z(\alpha) = \int e^{-\rho(t, \alpha, 1)} dt",
-    papers=(PAPER._replace(equation="eq. 16"),),
+    papers=(PAPER._replace(equation=""),),
     arguments=(
         Argument("input", "values", "N D *"),
         Argument("target", "values", "N D *"),

@@ -113,8 +113,8 @@ def _same_precision(name: str, arguments: Sequence[Argument], tensors: Sequence[
     if len(set(double)) > 1:
         i, j = multiplied[0], multiplied[double.index(not double[0])]
         raise LossError(
-            f"{name}: {arguments[i].name} is {_dtype(tensors[i])} and {arguments[j].name} {_dtype(tensors[j])}, expected "
-            f"one dtype. Type {arguments[j].name}.to({arguments[i].name}.dtype)"
+            f"{name}: {arguments[i].name} is {_dtype(tensors[i])} and {arguments[j].name} {_dtype(tensors[j])}, "
+            f"expected one dtype. Type {arguments[j].name}.to({arguments[i].name}.dtype)"
         )
 
 

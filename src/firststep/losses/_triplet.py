@@ -32,7 +32,6 @@ _HERMANS = Paper(
     "Hermans, Beyer, Leibe 2017",
     "In Defense of the Triplet Loss for Person Re-Identification",
     "arXiv:1703.07737",
-    "eq. 5",
 )
 _COLLAPSE = Text(
     "A mean that stays at the margin (ln 2 for the soft one) is a collapse: all embeddings are equal.",
