@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +70,48 @@ def read_page() -> Callable[[str], Reading]:
         return reading
 
     return read
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+LOOK = """
+<script>
+const boxes = [...document.querySelectorAll("svg")].map(svg => [...svg.querySelectorAll("text")]
+  .filter(text => !text.getAttribute("transform")?.match(/rotate\\(-[1-9]/))
+  .map(text => [text.textContent, text.getBoundingClientRect()]));
+const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+const clashes = boxes.flatMap(texts => texts.flatMap(([s, a], i) => texts.slice(i + 1)
+  .filter(([t, b]) => meet(a, b)).map(([t, b]) => s + "/" + t)));
+const cut = [...document.querySelectorAll("svg")].flatMap(svg => [...svg.querySelectorAll("text")]
+  .filter(text => text.getBoundingClientRect().right > svg.parentElement.getBoundingClientRect().right)
+  .map(text => text.textContent));
+const unreachable = [...document.querySelectorAll("main *")]
+  .filter(one => one.scrollWidth > one.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(one).overflowX))
+  .filter(one => one.tabIndex < 0).map(one => one.className || one.tagName);
+const paper = getComputedStyle(document.body).backgroundColor, ink = getComputedStyle(document.body).color;
+const wide = document.documentElement.scrollWidth - window.innerWidth;
+document.title = JSON.stringify({wide, clashes, cut, unreachable, paper, ink});
+</script>
+"""
+"""What meets or leaves its figure, what scrolls and cannot be reached by keyboard, and the page's colours."""
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Opens a page in a real browser and tells what :data:`LOOK` sees, and what the console says."""
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine")
+
+    def look(html: str, width: int, *, dark: bool = False) -> dict[str, Any]:
+        page = tmp_path / "looked_at.html"
+        page.write_text(html.replace("</body>", LOOK + "</body>"), encoding="utf-8")
+        command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+        command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        command += ["--enable-logging=stderr", f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
+        command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000", "--dump-dom"]
+        run = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=True, timeout=60)
+        title = re.search(r"<title>(.*?)</title>", run.stdout)
+        assert title is not None
+        seen = json.loads(title[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+        return {**seen, "console": re.findall(r"CONSOLE.*", run.stderr)}
+
+    return look

@@ -96,18 +96,18 @@ def test_what_is_no_rule(rules: object) -> None:
 
 
 def test_one_except_catches_every_error() -> None:
-    for error in (fs.SchemeError, fs.RuleError, fs.PlanError, fs.ApplyError):
+    for error in (fs.SchemeError, fs.RuleError, fs.PlanError, fs.ApplyError, fs.CheckError):
         assert issubclass(error, fs.FirststepError)
         assert issubclass(error, ValueError)
 
 
 def test_the_public_face() -> None:
     public = {name for name in vars(fs) if not name.startswith("_")}
-    modules = {"errors", "graph", "planning", "rng", "reporting", "testing", "tour", "cli"}
+    modules = {"errors", "graph", "planning", "rng", "reporting", "testing", "tour", "cli", "checking"}
 
     assert public - modules == {
         *("init", "losses", "recipes", "plan", "initialize", "rule", "keep", "select", "load_rules", "save_rules"),
-        "show_config",
+        *("show_config", "check", "CheckReport", "Finding"),
         *(
             "Plan",
             "Report",
@@ -118,6 +118,7 @@ def test_the_public_face() -> None:
             "PlanError",
             "ApplyError",
             "LossError",
+            "CheckError",
         ),
     }
     assert fs.__version__

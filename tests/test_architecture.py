@@ -21,7 +21,7 @@ BELOW = {
     "planning": {"errors", "rng", "init", "graph"},
     "recipes": {"errors", "rng", "init", "graph", "planning"},
     "losses": {"errors"},
-    "testing": {"errors", "losses"},
+    "testing": {"errors", "losses", "checking"},
     "_api": {"errors", "rng", "init", "graph", "planning", "recipes"},
     "reporting": {"errors", "rng", "init", "graph", "planning", "recipes", "_api", "losses"},
     "checking": {"errors", "losses", "reporting"},

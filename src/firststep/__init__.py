@@ -7,7 +7,11 @@ from . import losses as losses
 from . import recipes as recipes
 from ._api import initialize as initialize
 from ._api import plan as plan
+from .checking import CheckReport as CheckReport
+from .checking import Finding as Finding
+from .checking import check as check
 from .errors import ApplyError as ApplyError
+from .errors import CheckError as CheckError
 from .errors import FirststepError as FirststepError
 from .errors import LossError as LossError
 from .errors import PlanError as PlanError

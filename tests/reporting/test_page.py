@@ -6,7 +6,29 @@ import re
 
 import pytest
 
-from firststep.reporting import Code, Figures, Line, Page, Points, Section, Table, Text, chart, render, save, text_table
+from firststep.reporting import (
+    Badge,
+    Card,
+    Code,
+    Facts,
+    Figures,
+    Line,
+    Page,
+    Points,
+    Section,
+    Table,
+    Tagged,
+    Text,
+    chart,
+    render,
+    save,
+    text_table,
+)
+
+
+def _card() -> Card:
+    blocks = (Facts([("term", "词", "said & done")]), Code("x < y"), Tagged([("tag", "seen <here>")]))
+    return Card("card-1", Badge("bad", "error"), "Wrong <so>", blocks, "错误", "E1", "net.0")
 
 
 def _page() -> Page:
@@ -18,9 +40,11 @@ def _page() -> Page:
         lead="Lead.",
         sections=(
             Section("first", "First", (Text("<b>not bold</b>"), Points(["one", "two"]), Code("a < b")), "第一"),
-            Section("second", "Second", (table, Figures([figure], "caption"))),
+            Section("second", "Second", (table, Figures([figure], "caption", "wide"))),
+            Section("third", "Third", (_card(),)),
         ),
         footer="Foot.",
+        badges=(Badge("2 things", "warning"), Badge("fine", "good"), Badge("aside", "info")),
     )
 
 
@@ -34,7 +58,10 @@ def test_holds_every_block_escaped(read_page):
         assert text in reading.words
     assert "b" not in reading.tags
     assert 'aria-label="a &#34;quoted&#34; picture"' in html
-    assert reading.tags.count("svg") == 1
+    assert reading.tags.count("svg") == 1 + 4
+    assert "card-1" in reading.ids
+    for text in ("2 things", "bad", "Wrong <so>", "错误", "E1", "net.0", "said & done", "x < y", "tag", "词"):
+        assert any(text in word for word in reading.words), text
 
 
 def test_marks_what_the_table_says():
@@ -44,6 +71,14 @@ def test_marks_what_the_table_says():
     assert html.count('class="swatch series-') == 2
     assert html.count('<td class="number short">') == 2
     assert html.count('<td class="code short">') == 2
+
+
+def test_everything_that_may_scroll_is_reached_by_keyboard():
+    html = render(_page())
+
+    assert html.count('<div class="scroll" tabindex="0" role="region"') == 1
+    assert html.count('<div class="charts wide" tabindex="0" role="region"') == 1
+    assert html.count("<pre") == html.count('<pre tabindex="0">') == 2
 
 
 def test_defines_every_colour_in_light_and_in_dark():
@@ -72,9 +107,9 @@ def test_text_colours_are_readable_on_the_paper(scheme):
         for name in ("ink", "muted"):
             pair = sorted((_luminance(colours[name]), _luminance(colours[paper])))
             assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (name, paper)
-    for slot in range(1, 7):
-        pair = sorted((_luminance(colours[f"series-{slot}"]), _luminance(colours["card"])))
-        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, slot
+    for name in (*(f"series-{slot}" for slot in range(1, 7)), "error", "warning", "info", "good"):
+        pair = sorted((_luminance(colours[name]), _luminance(colours["card"])))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, name
 
 
 def test_saves_what_it_renders(tmp_path):
@@ -86,6 +121,21 @@ def test_saves_what_it_renders(tmp_path):
 def test_refuses_a_ragged_table():
     with pytest.raises(ValueError, match=re.escape("Table has 2 columns, and a row of 1 cells: ['x']")):
         Table(("a", "b"), [("x",)])
+
+
+def test_text_table_that_must_fit_drops_what_it_may_and_breaks_the_rest():
+    columns, rows = ("layer", "kind", "rms"), [("encoder.blocks.11.attention.norm", "LayerNorm", "1.25")]
+
+    wide = text_table(columns, rows, numeric=[2], width=80, optional=[1])
+    narrow = text_table(columns, rows, numeric=[2], width=30, optional=[1])
+    assert "LayerNorm" in wide
+    assert narrow.splitlines() == [
+        "layer                      rms",
+        "------------------------  ----",
+        "encoder.blocks.11.        1.25",
+        "  attention.norm",
+    ]
+    assert "x" * 40 in text_table(("x" * 40,), [], numeric=[0], width=20)
 
 
 def test_text_table_without_rows():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +15,9 @@ from torch import Tensor
 from .. import losses
 from ..losses import LossSpec
 from ._facts import Facts, facts
-from ._origin import origin
+from ._origin import moved, origin
+from ._reach import Reach, Softmax, reach, softmax_before
+from ._similar import Similar, similar
 
 _TORCH = {
     F.cross_entropy: "CrossEntropyLoss",
@@ -56,9 +59,15 @@ class LossCall:
             rows.
         seen: the numbers in each; for whole-number tensors, of all rows.
         origins: the functions that made each, see :func:`origin`.
+        moved: whether axes of each were moved since, see :func:`moved`.
+        reaches: the interval that each can reach, see :func:`reach`; None where nothing bounds it.
+        similar: how the first was made, where it is a matrix of similarities.
+        softmax: the one before the first, if any.
         options: everything else it was given, by name.
         inside: "loss", or the qualified name of the module that called it.
         value: what it returned, as a number: its mean, where it was asked for none or for a sum; None where it failed.
+        weight: the gradient of the loss by what it returned; None where it has no part in the loss.
+        part: the sum of what it returned times ``weight``: all of the loss, where that is made of it alone.
         error: what it raised.
     """
 
@@ -71,6 +80,12 @@ class LossCall:
     inside: str
     value: float | None = None
     error: str = ""
+    moved: tuple[bool, ...] = ()
+    reaches: tuple[Reach | None, ...] = ()
+    similar: Similar | None = None
+    softmax: Softmax | None = None
+    weight: Tensor | None = None
+    part: float | None = None
     result: Tensor | None = field(default=None, repr=False)
 
     @property
@@ -94,8 +109,24 @@ class LossCall:
         Raises:
             Whatever the loss raises.
         """
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # told once already, when it was called
             return self.function(*(self.tensors if tensors is None else tensors), **{**self.options, **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A softmax or sigmoid that the loss itself made, outside of the model.
+
+    Args:
+        kind: the function: "softmax", "log_softmax", "sigmoid", "logsigmoid".
+        origin: the functions that made what it was applied to.
+        facts: the numbers it was applied to.
+    """
+
+    kind: str
+    origin: tuple[str, ...]
+    facts: Facts
 
 
 def torch_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -133,12 +164,24 @@ def recorded(call: Mapping[str, Any], inside: str, result: Any = None, error: st
         tensors=tensors,
         seen=tuple(facts(cut if cut.is_floating_point() else one) for cut, one in zip(tensors, given, strict=True)),
         origins=tuple(origin(one) for one in given),
+        moved=tuple(moved(one) for one in given),
+        reaches=tuple(reach(one) for one in given),
+        similar=similar(given[0]) if given else None,
+        softmax=softmax_before(given[0]) if given else None,
         options=call["options"],
         inside=inside,
         error=error,
         result=result if isinstance(result, Tensor) else None,
     )
     return made if error else _valued(made)
+
+
+def weighed(call: LossCall, gradient: Tensor | None) -> LossCall:
+    """With what the loss makes of it, and without the graph."""
+    if call.result is None or gradient is None:
+        return replace(call, result=None)
+    part = float((gradient * call.result.detach()).double().sum())
+    return replace(call, weight=gradient, part=part, result=None)
 
 
 def _valued(call: LossCall) -> LossCall:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ._asked import Asked
-from ._calls import LossCall
+from ._calls import Applied, LossCall
+from ._dependency import Dependency
 from ._facts import Facts
 from ._layer import Layer
+from ._noise import Drawn
 from ._parameter import Parameter
 from ._start import Start
 from ._trials import Trials
@@ -39,12 +42,14 @@ class Seen:
         tensor: itself, without graph; of a very large one the first rows.
         facts: its numbers.
         origin: the functions that made it, for an output.
+        graph: whether it has a graph, for an output.
     """
 
     place: str
     tensor: Tensor
     facts: Facts
     origin: tuple[str, ...] = ()
+    graph: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,17 +62,24 @@ class Evidence:
         n: the number of examples; None where the batch's tensors do not agree on it.
         inputs, targets, outputs: their tensors.
         calls: the known losses that were called, in order; one for each term of a sum.
+        applied: the softmaxes and sigmoids that the loss made by itself.
         loss: the value that would be minimized; None where running failed before it, or it is no number.
         loss_shape: its shape.
         loss_graph: whether it has a gradient.
+        loss_dtype: its type.
         start: what it should be at the start, by the catalogue; one per call, in the same order, None where unknown.
         layers: what passed through, in order.
         parameters: of the model, then of the loss.
         trials: what came of changed batches.
+        dependency: a row per output, a column per input, see :func:`dependency`; None where it could not be taken.
         loss_after: the loss after each virtual step.
         crash: where running failed, if it did.
         warnings: what torch and the model warned of, each text once.
         entered: the names of the modules that ran.
+        hidden: the places of trained layers and tensors that the model has not registered and the loss reaches.
+        matters: for modules with trained parameters that get no gradient: whether the loss depends on them.
+        drawn: the functions that drew random numbers in the training step, as dropout.
+        dropped: the outputs that a dropout made, or the logits of which it did.
     """
 
     asked: Asked
@@ -77,17 +89,24 @@ class Evidence:
     targets: Sequence[Seen] = ()
     outputs: Sequence[Seen] = ()
     calls: Sequence[LossCall] = ()
+    applied: Sequence[Applied] = ()
     loss: float | None = None
     loss_shape: tuple[int, ...] = ()
     loss_graph: bool = False
+    loss_dtype: torch.dtype = torch.float32
     start: Sequence[Start | None] = ()
     layers: Sequence[Layer] = ()
     parameters: Sequence[Parameter] = ()
     trials: Trials
+    dependency: Dependency | None = None
     loss_after: Sequence[float] = ()
     crash: Crash | None = None
     warnings: Sequence[str] = ()
     entered: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    matters: Mapping[str, bool] = field(default_factory=dict)
+    drawn: Sequence[Drawn] = ()
+    dropped: Mapping[str, Drawn] = field(default_factory=dict)
 
     @property
     def trained(self) -> Sequence[Parameter]:

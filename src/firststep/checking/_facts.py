@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +41,7 @@ class Facts:
     @property
     def rms(self) -> float:
         """The root of the mean square."""
-        return (self.mean**2 + self.std**2) ** 0.5
+        return math.hypot(self.mean, self.std)
 
 
 _LARGEST = 2**22

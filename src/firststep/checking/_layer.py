@@ -31,6 +31,7 @@ class Layer:
             for others.
         gradient: the rms of the loss's gradient by the output; NaN where none arrived.
         gradient_zero: the share of that gradient that is exactly 0; NaN likewise.
+        graph: whether the output has a graph.
     """
 
     place: str
@@ -47,6 +48,7 @@ class Layer:
     saturated: float
     gradient: float
     gradient_zero: float
+    graph: bool = True
 
     @property
     def name(self) -> str:
@@ -62,11 +64,13 @@ class Signal:
     ) -> None:
         self.place, self.kind, self.function, self.shape, self.numbers = place, kind, function, shape, numbers
         self.gradient = self.gradient_zero = math.nan
+        self.graph = False
 
     @classmethod
     def of(cls, place: str, kind: str, output: Tensor, n: int | None, *, function: bool) -> Signal:
         """Look at an output, and wait for its gradient."""
         made = cls(place, kind, function, tuple(output.shape), _numbers(output.detach(), kind, n))
+        made.graph = output.requires_grad
         if output.requires_grad:
             output.register_hook(made._hear)
         return made
@@ -86,6 +90,7 @@ class Signal:
             bad=int(self.numbers["bad"]),
             gradient=self.gradient,
             gradient_zero=self.gradient_zero,
+            graph=self.graph,
             **{name: value for name, value in self.numbers.items() if name != "bad"},
         )
 

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .. import losses
-from ._calls import LossCall, our_call, recorded, torch_call
+from ._calls import Applied, LossCall, our_call, recorded, torch_call
+from ._facts import facts
 from ._layer import Signal
+from ._noise import Drawn, drawn
+from ._origin import origin
 
 # fmt: off
 ACTIVATIONS = frozenset({
@@ -20,6 +23,7 @@ ACTIVATIONS = frozenset({
     "hardsigmoid", "hardswish", "softmax", "log_softmax", "prelu", "rrelu", "glu", "threshold",
 })
 # fmt: on
+_OF_LOSS = frozenset({"softmax", "log_softmax", "sigmoid", "logsigmoid"})
 
 
 class Listener(TorchFunctionMode):
@@ -35,7 +39,10 @@ class Listener(TorchFunctionMode):
         self.model = model
         self.signals: list[Signal] = []
         self.calls: list[LossCall] = []
+        self.applied: list[Applied] = []
         self.entered: set[str] = set()
+        self.drawn: dict[Drawn, None] = {}
+        self.dropouts: dict[Any, Drawn] = {}
         self._names = {id(module): name for name, module in model.named_modules()}
         self._within: list[str] = []
         self._n = n
@@ -51,9 +58,21 @@ class Listener(TorchFunctionMode):
         if call is not None:
             return self._loss(call, lambda: func(*args, **kwargs))
         result = func(*args, **kwargs)
-        if getattr(func, "__name__", "") in ACTIVATIONS and isinstance(result, Tensor) and self._within:
-            self._signal(func.__name__.rstrip("_"), result, function=True)
+        name = getattr(func, "__name__", "").replace("log_sigmoid", "logsigmoid")  # F.logsigmoid's name is the former
+        if name in ACTIVATIONS and isinstance(result, Tensor):
+            if self._within:
+                self._signal(name.rstrip("_"), result, function=True)
+            elif name in _OF_LOSS and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
+                with self._quiet():
+                    self.applied.append(Applied(name, origin(args[0]), facts(args[0])))
+        self._noise(drawn(self.place or "model", name, args, kwargs, result), result)
         return result
+
+    def _noise(self, one: Drawn | None, result: Any) -> None:
+        if one is not None:
+            self.drawn[one] = None
+            if one.is_dropout and result.grad_fn is not None:
+                self.dropouts[result.grad_fn] = one
 
     def ours(self, spec: Any, tensors: Any, options: Any, asked: Any, run: Callable[[], Any]) -> Any:
         """As the watcher of our losses."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from torch import Tensor
 
@@ -56,5 +57,42 @@ def origin(tensor: Tensor) -> tuple[str, ...]:
     return tuple(names)
 
 
+def named(node: Any) -> str:
+    """The function of a node of the graph: "softmax", "mul"."""
+    name = re.sub(r"(Backward)\d*$", "", type(node).__name__)
+    return _NAMES.get(name, _snake(name))
+
+
+def through(node: Any) -> bool:
+    """Whether a node moves numbers and does not change them."""
+    return re.sub(r"(Backward)\d*$", "", type(node).__name__) in _THROUGH
+
+
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+# fmt: off
+_IN_ORDER = _AFFINE | {
+    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "ToCopy", "Clone", "Alias", "Contiguous", "Detach",
+    "Flatten", "Unflatten", "Softmax", "LogSoftmax",
+}
+# fmt: on
+"""Nodes after which every number stands where the one stood that it is from."""
+
+
+def moved(tensor: Tensor) -> bool:
+    """Whether axes were moved, or elements chosen or joined, since a layer made the tensor.
+
+    >>> import torch
+    >>> x = torch.zeros(2, 3, 4, requires_grad=True) @ torch.zeros(4, 5)
+    >>> moved(x.view(2, 5, 3)), moved(x.transpose(1, 2))
+    (False, True)
+    """
+    node = tensor.grad_fn
+    while node is not None:
+        name = re.sub(r"(Backward)\d*$", "", type(node).__name__)
+        if name not in _IN_ORDER:
+            return name in _THROUGH
+        node = next((one for one, _ in node.next_functions if one is not None), None)
+    return False

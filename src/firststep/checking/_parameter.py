@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ._sample import LARGEST, bad, rms
+from ._histogram import Histogram, histogram
+from ._sample import LARGEST, bad, real, rms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Parameter:
         mean, std: of its values.
         constant: whether all values are the same.
         bad: how many are NaN or infinite.
+        largest: the greatest size of a value; NaN or infinite where one is.
         alike: the share of rows (output units) that equal another row exactly.
         alike_after: the same after the virtual steps; NaN where there were none.
         reached: whether the loss's graph reaches it.
@@ -34,6 +36,7 @@ class Parameter:
         gradient_bad: how many elements of the gradient are NaN or infinite.
         woken: the rms of its gradient after the virtual steps; NaN where there were none or it has none.
         optimized: whether the optimizer holds it; None without an optimizer.
+        histogram: of its values; None where there are none to count.
     """
 
     name: str
@@ -48,12 +51,14 @@ class Parameter:
     constant: bool
     bad: int
     alike: float
+    largest: float = math.nan
     alike_after: float = math.nan
     reached: bool = False
     gradient: float = math.nan
     gradient_bad: int = 0
     woken: float = math.nan
     optimized: bool | None = None
+    histogram: Histogram | None = None
 
     @property
     def numel(self) -> int:
@@ -90,11 +95,12 @@ def looked_at(
         module, _, local = name.rpartition(".")
         values = tensor.detach()
         gradient = gradients.get(name)
-        mean, std, constant = _moments(values)
+        mean, std, constant, largest = _moments(real(values))
+        owner = type(owners[module]).__name__ if module in owners else ""
         yield Parameter(
             name=name,
             names=names.get(id(tensor), (name,)),
-            owner=type(owners[module]).__name__ if module in owners else "",
+            owner=owner,
             module=module,
             local=local,
             shape=tuple(values.shape),
@@ -103,11 +109,13 @@ def looked_at(
             std=std,
             constant=constant,
             bad=bad(values),
-            alike=alike(values),
+            alike=alike_units(values, owner),
+            largest=largest,
             reached=gradient is not None,
             gradient=rms(gradient),
             gradient_bad=0 if gradient is None else bad(gradient),
             optimized=None if optimized is None else id(tensor) in optimized,
+            histogram=histogram(values),
         )
 
 
@@ -118,6 +126,13 @@ def _names(model: nn.Module) -> dict[int, tuple[str, ...]]:
     return {key: tuple(value) for key, value in found.items()}
 
 
+def alike_units(weight: Tensor, owner: str) -> float:
+    """:func:`alike`, of columns too where it may be these that are units: in matrices of no layer of torch's."""
+    if weight.ndim == 2 and not hasattr(nn, owner):
+        return max(alike(weight), alike(weight.mT))
+    return alike(weight)
+
+
 def alike(weight: Tensor) -> float:
     """The share of rows that equal another row exactly.
 
@@ -126,7 +141,7 @@ def alike(weight: Tensor) -> float:
     """
     if weight.ndim < 2 or weight.shape[0] < 2 or weight.numel() == 0:
         return 0.0
-    rows = weight.detach().flatten(1)
+    rows = real(weight).flatten(1)
     share = _equal(rows[:, :_COLUMNS])
     return _equal(rows) if share and rows.shape[1] > _COLUMNS else share
 
@@ -142,15 +157,16 @@ def _equal(rows: Tensor) -> float:
     return float(counts[counts > 1].sum()) / rows.shape[0]
 
 
-def _moments(values: Tensor) -> tuple[float, float, bool]:
-    """Mean, std, and whether all are the same; the first two of large tensors from sums over all."""
+def _moments(values: Tensor) -> tuple[float, float, bool, float]:
+    """Mean, std, whether all are the same, and the greatest size; the first two of large tensors from sums over all."""
     if values.numel() == 0:
-        return 0.0, 0.0, True
+        return 0.0, 0.0, True, 0.0
     low, high = (float(one) for one in values.aminmax())
+    largest = max(abs(low), abs(high))
     if low == high:
-        return low, 0.0, True
+        return low, 0.0, True, largest
     if values.numel() <= LARGEST or not math.isfinite(low + high):
         std, mean = (float(one) for one in torch.std_mean(values.float(), correction=0))
-        return mean, std, False
+        return mean, std, False, largest
     mean, size = float(values.mean(dtype=torch.float32)), rms(values)
-    return mean, math.sqrt(max(size**2 - mean**2, 0.0)), False
+    return mean, math.sqrt(max(size**2 - mean**2, 0.0)), False, largest

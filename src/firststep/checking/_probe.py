@@ -12,11 +12,17 @@ import torch
 from torch import Tensor
 
 from ._asked import Asked
+from ._calls import LossCall, weighed
+from ._dependency import dependency
 from ._evidence import Crash, Evidence, Seen
 from ._facts import facts
 from ._guard import untouched
+from ._hidden import ends, hidden
 from ._listen import Listener, listening
-from ._origin import origin
+from ._matter import mattering
+from ._noise import Drawn
+from ._origin import named as name_of
+from ._origin import origin, through
 from ._parameter import looked_at, named
 from ._start import start
 from ._steps import stepped
@@ -48,27 +54,34 @@ def _looked(asked: Asked, progress: Progress) -> Evidence:
         inputs=_seen("inputs", asked.inputs),
         targets=_seen("targets", asked.targets),
         outputs=_seen("output", step.output),
-        calls=tuple(step.listener.calls),
+        calls=tuple(step.calls),
+        applied=tuple(step.listener.applied),
         loss=step.value,
         loss_shape=step.shape,
         loss_graph=step.graph,
-        start=tuple(start(call) for call in step.listener.calls),
+        loss_dtype=step.dtype,
+        start=tuple(start(call) for call in step.calls),
         layers=tuple(signal.layer() for signal in step.listener.signals),
         parameters=tuple(looked_at(asked.model, asked.loss, step.gradients, optimized(asked.optimizer))),
         trials=Trials(),
         crash=step.crash,
         entered=frozenset(step.listener.entered),
+        hidden=step.hidden,
+        drawn=tuple(step.listener.drawn),
+        dropped=step.dropped,
     )
     if step.crash is not None:
         return found
     modes = [(module, module.training) for whole in asked.modules for module in whole.modules()]
     progress("changed batches")
     found = replace(found, trials=tried(asked, detached(step.output)))
+    found = replace(found, dependency=dependency(asked, n, found.trials.leak))
     for module, training in modes:
         module.training = training
     step.output = step.loss = None  # the graph and its memory go
     if not step.gradients:
         return found
+    found = replace(found, matters=mattering(asked, found.parameters))
     progress("two virtual steps")
     parameters, losses = stepped(asked, found.parameters, step.gradients, step.value)
     return replace(found, parameters=parameters, loss_after=losses)
@@ -85,37 +98,66 @@ class _Step:
         self.value: float | None = None
         self.shape: tuple[int, ...] = ()
         self.graph = False
+        self.dtype = torch.float32
         self.gradients: dict[str, Tensor | None] = {}
+        self.hidden: frozenset[str] = frozenset()
+        self.dropped: dict[str, Drawn] = {}
+        self.calls: list[LossCall] = []
         self.crash: Crash | None = None
         where = "forward"
         try:
             with torch.enable_grad(), listening(self.listener):
                 self.output = asked.run(fresh(asked.inputs))
+                self._dropped()
                 where = "loss"
                 self._cost(asked.cost(self.output, fresh(asked.targets)))
+            self.calls = self.listener.calls
             where = "backward"
             self._backward()
         except Exception as error:
             self.crash = Crash(where, f"{type(error).__name__}: {error}")
+        calls = self.calls or self.listener.calls
+        self.calls = [one if one.result is None else weighed(one, None) for one in calls]
 
     def _cost(self, cost: Any) -> None:
         if not isinstance(cost, Tensor):
             cost = torch.as_tensor(cost, dtype=torch.float32)
-        self.shape, self.graph = tuple(cost.shape), cost.requires_grad
+        self.shape, self.graph, self.dtype = tuple(cost.shape), cost.requires_grad, cost.dtype
         self.loss = loss = cost.mean() if cost.ndim else cost
         self.value = float(loss.detach())
+
+    def _dropped(self) -> None:
+        """Which outputs a dropout made; the nodes of the graph, that hold its memory, are let go."""
+        for path, one in leaves(self.output):
+            node = one.grad_fn
+            while node is not None and (through(node) or name_of(node) in _LAST) and node not in self.listener.dropouts:
+                node = node.next_functions[0][0] if node.next_functions else None
+            if node in self.listener.dropouts:
+                self.dropped[f"output{path}"] = self.listener.dropouts[node]
+        self.listener.dropouts.clear()
 
     def _backward(self) -> None:
         if self.loss is None or not self.graph:
             return
+        held = hidden(self.asked.model)
+        if held:
+            reached = ends(self.loss)
+            self.hidden = frozenset(one.place for one in held if any(id(t) in reached for t in one.tensors))
         wanted = {name: one for name, one in named(self.asked.model, self.asked.loss).items() if one.requires_grad}
         if wanted and math.isfinite(self.value or 0.0):
-            found = torch.autograd.grad(self.loss, list(wanted.values()), allow_unused=True)
-            self.gradients = dict(zip(wanted, found, strict=True))
+            results = [one.result for one in self.calls]
+            made = {i: one for i, one in enumerate(results) if one is not None and one.requires_grad}
+            found = torch.autograd.grad(self.loss, [*wanted.values(), *made.values()], allow_unused=True)
+            self.gradients = dict(zip(wanted, found[: len(wanted)], strict=True))
+            weights = dict(zip(made, found[len(wanted) :], strict=True))
+            self.calls = [weighed(one, weights.get(i)) for i, one in enumerate(self.calls)]
 
 
 def _seen(place: str, tree: Any) -> tuple[Seen, ...]:
-    return tuple(Seen(f"{place}{path}", _first_rows(one), facts(one), origin(one)) for path, one in leaves(tree))
+    return tuple(
+        Seen(f"{place}{path}", _first_rows(one), facts(one), origin(one), one.requires_grad)
+        for path, one in leaves(tree)
+    )
 
 
 def _first_rows(tensor: Tensor) -> Tensor:
@@ -126,10 +168,11 @@ def _first_rows(tensor: Tensor) -> Tensor:
 
 
 _LARGEST = 2**22
+_LAST = ("softmax", "log_softmax", "sigmoid", "logsigmoid")
+"""What a model may do to its logits before it returns them."""
 
 
 def optimized(optimizer: Any) -> frozenset[int] | None:
     """The identities of the tensors that an optimizer holds."""
-    if optimizer is None:
-        return None
-    return frozenset(id(one) for group in optimizer.param_groups for one in group["params"])
+    groups = getattr(optimizer, "param_groups", None)
+    return None if groups is None else frozenset(id(one) for group in groups for one in group["params"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import CheckError
@@ -90,8 +92,34 @@ class CheckReport:
 
         return text(self, width)
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as one HTML page, whole or not at all: it fetches nothing and runs no script.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: when the folder cannot be written.
+        """
+        from .. import reporting
+        from ._page import page
+
+        reporting.save(page(self), path)
+        return Path(path)
+
     def __str__(self) -> str:
         return self.text()
+
+    def __rich__(self) -> Any:
+        """What rich prints: the text in colours."""
+        from ._text import coloured
+
+        return coloured(self, None)
+
+    def _repr_html_(self) -> str:
+        from ._page import embedded
+
+        return embedded(self)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(self.of(one))} {one}" for one in SEVERITIES)

@@ -76,4 +76,45 @@ loss = nn.MSELoss()
     find=_not_finite,
 )
 
-CHECKS = (RUNS, FINITE)
+
+def _gradient_not_finite(evidence: Evidence) -> Iterator[Found]:
+    if evidence.loss is None or not math.isfinite(evidence.loss):
+        return
+    bad = [one for one in evidence.parameters if one.gradient_bad]
+    if not bad:
+        return
+    last = bad[-1]
+    yield Found(
+        place=last.name,
+        measured=f"the gradient of {len(bad)} of {len(evidence.trained)} parameters is NaN or infinite, "
+        f"the loss is {evidence.loss:.4g}",
+        expected="finite numbers",
+        fix="keep sqrt, log, division and norm away from 0, as in (x + 1e-6).sqrt(); torch.where does not shield them",
+        clues=[
+            Clue("run", f"{last.gradient_bad} of {last.numel} elements of the gradient of {last.name} are not finite")
+        ],
+    )
+
+
+GRADIENT_FINITE = Check(
+    code="FS003",
+    title=Text("The gradient is NaN or infinite", "梯度为 NaN 或无穷"),
+    why=Text(
+        "The loss looks sound, and the first step makes the parameters NaN.",
+        "损失看起来正常，但第一步就会让参数变成 NaN。",
+    ),
+    sound=Text(
+        "No step can be made along a gradient that is no finite number.", "梯度不是有限数时，无法迈出任何一步。"
+    ),
+    fault="""
+model = nn.Linear(20, 10)
+loss = lambda output, target: F.mse_loss(torch.where(output > 0, output.sqrt(), 0.0), target)
+batch = torch.randn(32, 20), torch.rand(32, 10)
+""",
+    cure="""
+loss = nn.MSELoss()
+""",
+    find=_gradient_not_finite,
+)
+
+CHECKS = (RUNS, FINITE, GRADIENT_FINITE)

@@ -11,6 +11,18 @@ LARGEST = 2**20
 """Elements of a sample."""
 
 
+def real(tensor: Tensor) -> Tensor:
+    """As real numbers of a type that torch counts in: complex ones as pairs, floats of one byte as float32.
+
+    >>> real(torch.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
+    tensor = tensor.detach()
+    if tensor.is_complex():
+        return torch.view_as_real(tensor.resolve_conj())
+    return tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
+
+
 def sample(tensor: Tensor, largest: int = LARGEST) -> Tensor:
     """At most ``largest`` elements, evenly spaced over the flat tensor; all of a smaller one. Half becomes float32.
 
@@ -31,8 +43,8 @@ def rms(tensor: Tensor | None) -> float:
     """
     if tensor is None or tensor.numel() == 0:
         return math.nan
-    flat = tensor.detach().reshape(-1)
-    flat = flat.float() if flat.dtype in (torch.bfloat16, torch.float16) else flat
+    flat = real(tensor).reshape(-1)
+    flat = flat.float() if flat.dtype in (torch.bfloat16, torch.float16) or not flat.is_floating_point() else flat
     square = float(torch.dot(flat, flat)) / flat.numel()
     if math.isfinite(square) and square > 1e-30:
         return math.sqrt(square)
@@ -41,9 +53,10 @@ def rms(tensor: Tensor | None) -> float:
 
 def bad(tensor: Tensor) -> int:
     """How many elements are NaN or infinite; one pass where there are none."""
-    if tensor.numel() == 0 or not tensor.is_floating_point():
+    if tensor.numel() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
         return 0
-    low, high = tensor.detach().aminmax()
+    tensor = real(tensor)
+    low, high = tensor.aminmax()
     if bool(low.isfinite() & high.isfinite()):
         return 0
     return int(tensor.numel() - tensor.isfinite().sum())

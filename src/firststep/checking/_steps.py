@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ._asked import Asked
-from ._parameter import Parameter, alike, named
+from ._parameter import Parameter, alike_units, named
 from ._sample import bad, rms
 from ._tree import fresh
 
@@ -79,7 +79,7 @@ def _again(asked: Asked, tensors: Mapping[str, Tensor]) -> tuple[float, dict[str
 def _after(one: Parameter, tensor: Tensor, gradients: Mapping[str, Tensor | None]) -> Parameter:
     seen = rms(gradients.get(one.name))
     woken = seen if math.isnan(one.woken) else max(one.woken, seen)
-    return replace(one, woken=woken, alike_after=alike(tensor))
+    return replace(one, woken=woken, alike_after=alike_units(tensor, one.owner))
 
 
 def _asleep(one: Parameter) -> bool:

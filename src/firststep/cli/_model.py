@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import os
 import pkgutil
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -34,17 +36,56 @@ def build_model(spec: str, *, meta: bool = False) -> nn.Module:
     Raises:
         ModelError: when there is no such module or function, or it returns something else.
     """
-    module_name, colon, attribute = spec.partition(":")
-    if not (module_name and colon and attribute):
-        raise ModelError(f"expected module:function, such as net:build, given {spec!r}")
-    found = _attribute(_module(module_name, spec), attribute, spec)
-    made = found if isinstance(found, nn.Module) else _call(found, spec, meta)
+    made = built(spec, "a model", meta=meta)
     model = made[0] if isinstance(made, tuple) and made else made
     if not isinstance(model, nn.Module):
         raise ModelError(
-            f"{spec} returned {_kind(made)}; expected a torch.nn.Module, or a tuple whose first item is one"
+            f"{spec} returned {kind(made)}; expected a torch.nn.Module, or a tuple whose first item is one"
         )
     return model
+
+
+def built(spec: str, what: str, *, meta: bool = False, files: bool = False) -> Any:
+    """Whatever the function that ``spec`` names returns; a model or a class that stands in the module does as well.
+
+    Args:
+        spec: ``module:function``.
+        what: is wanted, in words for messages, as "a model".
+        meta: call it on the meta device.
+        files: whether ``file.py:function`` will do, too.
+
+    Raises:
+        ModelError: when there is no such module or function, or it fails.
+    """
+    module_name, colon, attribute = spec.rpartition(":") if files else spec.partition(":")
+    if not (module_name and colon and attribute):
+        example = "net:build or net.py:build" if files else "net:build"
+        raise ModelError(f"expected module:function, such as {example}, given {spec!r}")
+    module = _file(module_name) if files and module_name.endswith(".py") else _module(module_name, spec)
+    found = _attribute(module, attribute, spec)
+    return found if isinstance(found, nn.Module) else _call(found, spec, what, meta)
+
+
+def _file(name: str) -> ModuleType:
+    """A module from its file; the modules beside it can be imported by it, as when Python runs it."""
+    path = Path(name).absolute()
+    if not path.is_file():
+        near = did_you_mean(path.name, [one.name for one in path.parent.glob("*.py")])
+        raise ModelError(f"there is no file {name}.{near}")
+    beside = str(path.parent)
+    if beside not in sys.path:
+        sys.path.insert(0, beside)
+    made = importlib.util.spec_from_file_location(path.stem, path)
+    assert made is not None
+    assert made.loader is not None
+    module = importlib.util.module_from_spec(made)
+    sys.modules[path.stem] = module  # where classes are looked for, by pickle and by dataclasses
+    try:
+        made.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[path.stem]
+        raise ModelError(f"running {name} failed: {_told(error)}. To see where: python {name}") from error
+    return module
 
 
 def _module(name: str, spec: str) -> ModuleType:
@@ -73,15 +114,15 @@ def _attribute(module: ModuleType, path: str, spec: str) -> Any:
     for part in path.split("."):
         if not hasattr(found, part):
             public = [name for name in dir(found) if not name.startswith("_")]
-            where = getattr(found, "__name__", _kind(found))
+            where = getattr(found, "__name__", kind(found))
             raise ModelError(f"{spec}: {where} has no attribute {part!r}.{did_you_mean(part, public)}")
         found = getattr(found, part)
     return found
 
 
-def _call(factory: Callable[..., Any], spec: str, meta: bool) -> Any:
+def _call(factory: Callable[..., Any], spec: str, what: str, meta: bool) -> Any:
     if not callable(factory):
-        raise ModelError(f"{spec} is {_kind(factory)}; expected a function that returns a model")
+        raise ModelError(f"{spec} is {kind(factory)}; expected a function that returns {what}")
     needed = _required(factory)
     if needed:
         raise ModelError(
@@ -92,9 +133,10 @@ def _call(factory: Callable[..., Any], spec: str, meta: bool) -> Any:
         with torch.device("meta") if meta else nullcontext():
             return factory()
     except Exception as error:
-        module, _, function = spec.partition(":")
+        module, _, function = spec.rpartition(":")
+        name = Path(module).stem if module.endswith(".py") else module
         raise ModelError(
-            f"{spec}() failed: {_told(error)}. To see where: python -c 'import {module}; {module}.{function}()'"
+            f"{spec}() failed: {_told(error)}. To see where: python -c 'import {name}; {name}.{function}()'"
         ) from error
 
 
@@ -111,7 +153,8 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(".: ")
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What a value is, for a message: ``None``, ``an int``."""
     if value is None:
         return "None"
     name = type(value).__name__

@@ -1,17 +1,28 @@
 """Figures and pages: one self-contained HTML file for whatever a report has to show."""
 
+from ._canvas import Canvas as Canvas
+from ._canvas import Scale as Scale
+from ._canvas import Shape as Shape
+from ._canvas import room as room
 from ._chart import Line as Line
 from ._chart import chart as chart
+from ._chart import power as power
+from ._chart import spread as spread
 from ._files import replacing as replacing
 from ._loss_picture import loss_picture as loss_picture
+from ._page import Badge as Badge
 from ._page import Block as Block
+from ._page import Card as Card
 from ._page import Code as Code
+from ._page import Facts as Facts
 from ._page import Figures as Figures
 from ._page import Page as Page
 from ._page import Points as Points
 from ._page import Section as Section
 from ._page import Table as Table
+from ._page import Tagged as Tagged
 from ._page import Text as Text
+from ._page import Tone as Tone
 from ._page import render as render
 from ._page import save as save
 from ._svg import Svg as Svg

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ._files import replacing
 from ._svg import Svg
@@ -66,14 +66,77 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures side by side (one above the other on a narrow screen) over one caption."""
+    """Figures side by side (one above the other on a narrow screen) over one caption.
+
+    Args:
+        figures: in reading order.
+        caption: what they show.
+        size: "small" for many in a row; "narrow" for one that needs no more; "wide" for one that a narrow screen
+            scrolls instead of shrinking it.
+    """
 
     kind: ClassVar[str] = "figures"
     figures: Sequence[Svg]
     caption: str = ""
+    size: Literal["", "small", "narrow", "wide"] = ""
 
 
-Block = Text | Points | Code | Table | Figures
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Terms and what is to be said of each.
+
+    Args:
+        rows: the term, its Chinese companion (or nothing), and the text.
+    """
+
+    kind: ClassVar[str] = "facts"
+    rows: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Short statements, each under a tag that says what sort it is."""
+
+    kind: ClassVar[str] = "tagged"
+    items: Sequence[tuple[str, str]]
+
+
+Tone = Literal["error", "warning", "info", "good"]
+"""How bad it is. Each tone has a shape and a colour of its own, and is told without the colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A word or two in a tone."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Something to deal with: a heading under a badge, and blocks.
+
+    Args:
+        key: its anchor on the page.
+        badge: how bad it is, in a word.
+        title, title_zh: what it is.
+        blocks: what is to be said of it.
+        label: its code or number, beside the badge.
+        place: where it is, beside the label.
+    """
+
+    kind: ClassVar[str] = "card"
+    key: str
+    badge: Badge
+    title: str
+    blocks: Sequence[Block]
+    title_zh: str = ""
+    label: str = ""
+    place: str = ""
+
+
+Block = Text | Points | Code | Table | Figures | Facts | Tagged | Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +158,7 @@ class Page:
         lead: what the reader should take away, in one or two sentences.
         sections: in reading order.
         footer: how the page was made.
+        badges: the same at a glance.
     """
 
     title: str
@@ -102,6 +166,7 @@ class Page:
     sections: Sequence[Section]
     title_zh: str = ""
     footer: str = ""
+    badges: Sequence[Badge] = ()
 
 
 def render(page: Page) -> str:

@@ -8,19 +8,21 @@ from importlib.metadata import version
 
 import torch
 
-from .. import reporting
+from .. import checking, reporting
 from ..planning import Plan, Report
 from ..reporting import Code, Figures, Page, Points, Section, Table, Text
 from . import _figures, _summary
+from ._check import SLIPS, Checks
 from ._train import Result, Settings
 
 
-def page(result: Result, plan: Plan, report: Report) -> Page:
+def page(result: Result, plan: Plan, report: Report, checks: Checks) -> Page:
     """The page of one tour.
 
     Args:
         result: all runs.
         plan, report: of our start with the first seed.
+        checks: of our start, and of what two slips make of it.
     """
     return Page(
         title="A good start, seen on real digits",
@@ -33,6 +35,7 @@ def page(result: Result, plan: Plan, report: Report) -> Page:
             _starts(result),
             _plan(plan),
             _report(report),
+            _check(checks),
             _repeat(result.settings),
         ),
         footer=(
@@ -102,6 +105,25 @@ def _report(report: Report) -> Section:
         "ones, in standard errors."
     )
     return Section("report", "The report", (Text(text), reporting.report_table(report)), "初始化前后对比")
+
+
+def _check(checks: Checks) -> Section:
+    sound = (
+        "firststep.check looks at a model, a loss and a batch before the first step. Of the model above, with cross "
+        f"entropy and 64 digits, it says: {checking.verdict(checks.sound)}."
+    )
+    slipped = (
+        f"After two slips, each of which trains without an error message, it says: {checking.verdict(checks.slipped)}."
+    )
+    blocks = (
+        Text(sound),
+        *checking.cards(checks.sound, "sound"),
+        Text(slipped),
+        Code(SLIPS),
+        *checking.cards(checks.slipped, "slip"),
+        checking.signal(checks.slipped),
+    )
+    return Section("check", "The check", blocks, "训练前检查")
 
 
 def _repeat(settings: Settings) -> Section:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ import rich.console
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .. import _api, reporting
+from .. import _api, checking, reporting
 from ..planning import Plan, Report
 from . import _summary
+from ._check import SLIPS, Checks, checks
 from ._data import CLASSES, Digits, load_digits
 from ._page import environment, page
 from ._starts import Start, starts
@@ -47,9 +49,10 @@ def show(settings: Settings, out: Path, *, form: Form = "text") -> int:
         plan, report = _plan_and_apply(settings.seed, told)
         _first_losses(all_starts, digits, settings.seed, told)
         result = _train(all_starts, digits, settings, told, quiet=form == "quiet")
-        reporting.save(page(result, plan, report), out)
-        data = as_data(result, plan, report)
-    _heading(told, f"6. The same with figures: {out}")
+        checked = _check(digits, settings.seed, told)
+        reporting.save(page(result, plan, report, checked), out)
+        data = as_data(result, plan, report, checked)
+    _heading(told, f"7. The same with figures: {out}")
     told.print(f"Open it in a browser. The tour took {time.monotonic() - began:.0f} seconds.")
     if form == "json":
         print(json.dumps(data, indent=2, allow_nan=False))
@@ -116,11 +119,31 @@ def _train(
     return result
 
 
+def _check(digits: Digits, seed: int, told: rich.console.Console) -> Checks:
+    checked = checks(digits, seed)
+    _heading(told, "6. The check: firststep.check(model, loss, batch)")
+    told.print(f"This model: {checking.verdict(checked.sound)}.")
+    _list(checked.sound, told)
+    told.print(
+        f"\nAfter two slips, each of which trains without an error message:\n\n{textwrap.indent(SLIPS, '    ')}\n"
+    )
+    told.print(f"{checking.verdict(checked.slipped)}.")
+    _list(checked.slipped, told)
+    return checked
+
+
+def _list(report: checking.CheckReport, told: rich.console.Console) -> None:
+    rows = [(one.severity, one.code, one.title, one.place) for one in report.findings]
+    if rows:
+        told.print()
+        told.print(reporting.text_table(("severity", "code", "what", "where"), rows))
+
+
 def _heading(told: rich.console.Console, text: str) -> None:
     told.print(f"\n{text}", style="bold")
 
 
-def as_data(result: Result, plan: Plan, report: Report) -> dict[str, Any]:
+def as_data(result: Result, plan: Plan, report: Report, checked: Checks) -> dict[str, Any]:
     """The whole tour as plain data; what is not finite is ``None``, which JSON can hold."""
     return _finite(
         {
@@ -141,6 +164,10 @@ def as_data(result: Result, plan: Plan, report: Report) -> dict[str, Any]:
             "statements": [_summary.headline(result), *_summary.statements(result)],
             "plan": plan.to_dict(),
             "report": report.to_dict(),
+            "checks": {
+                name: {"ok": one.ok, "findings": one.to_dict()["findings"]}
+                for name, one in (("sound", checked.sound), ("slipped", checked.slipped))
+            },
         }
     )
 

@@ -1,0 +1,126 @@
+"""The parameters' own values, word for word and in other forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from .examples import report, told
+from .variants import VARIANTS, of
+
+EXACT = {
+    "FS605": (
+        """
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+for one in model.parameters():
+    nn.init.constant_(one, 0.5)
+loss = nn.CrossEntropyLoss()
+batch = torch.eye(4), torch.tensor([0, 1, 0, 0])
+""",
+        "error",
+        "0.weight",
+        "100% of the 8 rows of 0.weight equal another row",
+        "rows that differ: each row is a unit",
+        "random values: nn.init.kaiming_normal_(model[0].weight), or fs.initialize(model, seed=0)",
+    ),
+    "FS607": (
+        """
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+model[0].weight.data[1, 2] = 3e33
+loss = nn.CrossEntropyLoss()
+batch = torch.eye(4), torch.tensor([0, 1, 0, 1])
+""",
+        "error",
+        "0.weight",
+        "the largest value of 0.weight is 3e+33",
+        "values that somebody set: finite, and neither huge nor vanishing",
+        "nn.init.xavier_uniform_(model[0].weight)",
+    ),
+    "FS611": (
+        """
+model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+loss = nn.CrossEntropyLoss()
+batch = torch.eye(4), torch.tensor([0, 1, 0, 1])
+""",
+        "info",
+        "0",
+        "0 has a bias directly before a batch norm",
+        "no bias there: the norm takes the mean out",
+        "model[0].bias = None, or bias=False where it is made",
+    ),
+    "FS612": (
+        """
+model, loss = nn.Linear(4, 2, bias=False), nn.CrossEntropyLoss()
+model.weight.data = torch.tensor([[10.0, -10.0, 10.0, -10.0], [-10.0, 10.0, -10.0, 10.0]])
+batch = torch.tensor([[1.0, 1, 1, -1], [-1.0, -1, -1, 1]]), torch.tensor([0, 0])
+""",
+        "error",
+        "model",
+        "the std of weight is 10 with a fan-in of 4",
+        "about 0.5 to 0.707: its outputs are 20 times as large as its inputs",
+        "nn.init.kaiming_normal_(model.weight, nonlinearity='relu')",
+    ),
+    "FS613": (
+        """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.RNN(2, 4, batch_first=True), nn.Linear(4, 2)
+        self.rnn.weight_hh_l0.data = 8 * torch.eye(4)
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][:, -1])
+model, loss = Model(), nn.CrossEntropyLoss()
+batch = torch.ones(2, 9, 2) * torch.tensor([1.0, -1.0])[:, None, None], torch.tensor([0, 1])
+""",
+        "error",
+        "rnn.weight_hh_l0",
+        "each step multiplies the state by about 6.93",
+        "about 1 or less: nn.init.orthogonal_ gives 1, torch's default 0.58",
+        "nn.init.orthogonal_(model.rnn.weight_hh_l0)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXACT)
+def test_what_it_says_word_for_word(case: str) -> None:
+    lines, *wanted = EXACT[case]
+    found = next(one for one in report(lines).findings if one.code == case[:5])
+    assert [found.severity, found.place, found.measured, found.expected, found.fix] == wanted
+
+
+@pytest.mark.parametrize("name", of("FS605", "FS607", "FS611", "FS612", "FS613"))
+def test_a_variant_is_named(name: str) -> None:
+    codes, lines = VARIANTS[name]
+    for seed in range(3):
+        found = report(lines, seed)
+        assert any(one.code in codes and one.severity != "info" for one in found.findings), told(found)
+
+
+def test_forget_gates_at_zero_are_only_mentioned() -> None:
+    lines = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(2, 4, batch_first=True), nn.Linear(4, 2)
+        nn.init.zeros_(self.rnn.bias_ih_l0)
+        nn.init.zeros_(self.rnn.bias_hh_l0)
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][:, -1])
+model, loss = Model(), nn.CrossEntropyLoss()
+batch = torch.randn(8, 9, 2), torch.arange(8) % 2
+"""
+    (found,) = [one for one in report(lines).findings if one.code == "FS613"]
+    assert (found.severity, found.place) == ("info", "rnn")
+    assert found.fix == "model.rnn.bias_hh_l0.data[4:8] = 1"
+    mended = report(lines + "model.rnn.bias_hh_l0.data[4:8] = 1")
+    assert "FS613" not in mended.codes, told(mended)
+
+
+def test_a_trained_head_is_no_start() -> None:
+    """Logits as large as those of too large weights, but right."""
+    lines = """
+model, loss = nn.Linear(4, 4, bias=False), nn.CrossEntropyLoss()
+model.weight.data = 20 * torch.eye(4)
+batch = 2 * torch.eye(4), torch.tensor([{}])
+"""
+    assert "FS612" in report(lines.format("1, 2, 3, 0")).codes
+    assert "FS612" not in report(lines.format("0, 1, 2, 3")).codes
