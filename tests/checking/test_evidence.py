@@ -85,7 +85,7 @@ def test_parameters_and_their_gradients() -> None:
     for name, tensor in model.named_parameters():
         one = found[name]
         assert (one.mean, one.std) == pytest.approx(
-            (float(tensor.mean()), float(tensor.std(correction=0))), rel=1e-4, abs=1e-7
+            (float(tensor.detach().mean()), float(tensor.detach().std(correction=0))), rel=1e-4, abs=1e-7
         )
         assert one.trains == tensor.requires_grad
         assert one.reached == (tensor.grad is not None)
@@ -242,3 +242,16 @@ def test_warnings_are_kept_and_not_shown() -> None:
     model = nn.Linear(6, 1)
     evidence = seen(model, nn.MSELoss(), (BATCH[0], torch.randn(12)))
     assert any("target size" in text for text in evidence.warnings)
+
+
+def test_sparse_gradients_count_with_what_they_leave_out() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(50, 4, sparse=True), nn.Flatten(), nn.Linear(12, 3))
+    batch = torch.randint(50, (8, 3)), torch.randint(3, (8,))
+    found = {one.name: one for one in seen(model, nn.CrossEntropyLoss(), batch).parameters}
+    F.cross_entropy(model(batch[0]), batch[1]).backward()
+    exact = model[0].weight.grad
+    assert exact is not None
+    assert exact.is_sparse
+    assert found["0.weight"].gradient == pytest.approx(float(exact.to_dense().square().mean().sqrt()), rel=1e-5)
+    assert found["0.weight"].woken > 0

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from firststep import losses
 from firststep.checking import CheckReport, Finding, check
@@ -213,6 +214,33 @@ def test_a_gradient_that_is_nan(loss: Callable[..., Tensor]) -> None:
     one = of(check(Net(), loss, (X, Y)), "FS003")
     assert (one.severity, one.place) == ("error", "two.bias")
     assert one.expected == "finite numbers"
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpoints_are_sound(reentrant: bool) -> None:
+    """Their parameters are reached in a whole backward pass only."""
+
+    class Checkpointed(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.two(F.relu(checkpoint(self.one, x.requires_grad_(), use_reentrant=reentrant)))
+
+    model = Checkpointed()
+    report = check(model, nn.CrossEntropyLoss(), (X, Y))
+    assert not [one for one in report.codes if one.startswith(("FS5", "FS0"))], told(report)
+    F.cross_entropy(model(X.clone()), Y).backward()
+    for one in report.evidence.parameters:
+        gradient = model.get_parameter(one.name).grad
+        assert gradient is not None
+        assert one.gradient == pytest.approx(float(gradient.square().mean().sqrt()), rel=1e-4)
+
+
+def test_vmap_is_sound() -> None:
+    class Mapped(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.vmap(self.two)(F.relu(self.one(x)))
+
+    report = check(Mapped(), nn.CrossEntropyLoss(), (X, Y))
+    assert report.ok, told(report)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

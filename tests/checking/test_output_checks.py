@@ -95,6 +95,7 @@ def test_variances_word_for_word() -> None:
         ("F.gaussian_nll_loss(o[:, :1], t, o[:, 1:])", "error"),
         ("F.gaussian_nll_loss(o[:, :1], t, 0.01 * o[:, 1:] + 1)", "warning"),
         ("losses.functional.gaussian_nll_loss(o[:, :1], t, F.softplus(o[:, 1:]))", "error"),
+        ("losses.functional.gaussian_nll_loss(o[:, :1], t, F.softplus(o[:, 1:]) + 1e-4)", "error"),
         ("losses.functional.student_t_nll_loss(o[:, :1], t, o[:, 1:].exp())", "error"),
         ("-torch.distributions.Normal(o[:, :1], o[:, 1:]).log_prob(t).mean()", "error"),
     ],

@@ -82,6 +82,22 @@ def test_log_softmax_before_is_a_remark() -> None:
     assert one.fix == "leave out the log-softmax, or use nn.NLLLoss()"
 
 
+def test_the_logarithm_of_a_softmax_is_the_same() -> None:
+    found = started("model, loss = net, lambda o, t: F.cross_entropy((o.softmax(1) + 1e-8).log(), t)")
+    assert found.ok
+    assert the(found, "FS102").measured == "the input of CrossEntropyLoss is log-probabilities already"
+
+
+def test_a_teacher_over_the_batch() -> None:
+    lines = "model, batch = net, (x, teacher)\n"
+    lines += "loss = lambda o, t: F.kl_div(o.log_softmax(1), t.softmax(0), reduction='batchmean')"
+    one = the(started(lines), "FS110")
+    assert one.severity == "warning"
+    assert one.place == "targets"
+    assert one.measured == "the target sums to 1 along axis 0 of (32, 10), over the batch"
+    assert one.expected == "a target that sums to 1 along axis 1, as the exponentials of the input do"
+
+
 def test_one_unit_word_for_word() -> None:
     one = the(started("model, batch = nn.Linear(20, 1), (x, torch.zeros(32).long())"), "FS109")
     assert one.place == "loss"

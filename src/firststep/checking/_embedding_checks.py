@@ -19,7 +19,7 @@ from ._rule import Check
 def _index(evidence: Evidence) -> Iterator[Found]:
     name, layer = failed(evidence) or ("", None)
     error = evidence.crash.error if evidence.crash else ""
-    if not isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) or "index" not in error:
+    if not isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) or "range" not in error:
         return
     rows, width = layer.num_embeddings, layer.embedding_dim
     whole = [seen for seen in evidence.inputs if not seen.facts.floating]
@@ -27,10 +27,11 @@ def _index(evidence: Evidence) -> Iterator[Found]:
     long = next((seen for seen in whole if len(seen.facts.shape) > 1 and seen.facts.shape[1] > rows), None)
     if over is not None:
         what = f"{over.place} runs from {over.facts.low:.0f} to {over.facts.high:.0f}"
-        fix = f"nn.Embedding({max(over.facts.high, 0) + 1:.0f}, {width})"
+        fix = f"nn.{type(layer).__name__}({max(over.facts.high, rows - 1) + 1:.0f}, {width})"
+        fix += " and indices from 0" if over.facts.low < 0 else ""
     else:
         what = "its indices go beyond that" if long is None else f"{long.place} is {long.facts.shape[1]} long"
-        fix = f"nn.Embedding(more than {rows}, {width}), or shorter inputs"
+        fix = f"nn.{type(layer).__name__}(more than {rows}, {width}), or shorter inputs"
     yield Found(
         place=name or "model",
         measured=f"{what}, and {name or 'model'} has {rows} rows",

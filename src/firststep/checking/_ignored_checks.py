@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..losses import Text
 from ._calls import LossCall
@@ -113,7 +113,7 @@ def _drops_class(evidence: Evidence) -> Iterator[Found]:
             continue
         dropped = indices == seen.ignored
         share = float(dropped.float().mean()) if indices.numel() else 0.0
-        if not 0 < share < 1:
+        if not 0 < share < 1 or _padding(evidence, seen, indices):
             continue
         text = f"{int(dropped.sum())} of {indices.numel()} targets are class {seen.ignored} ({100 * share:.3g} %)"
         like = _like_others(seen, indices, share)
@@ -139,6 +139,13 @@ def _like_others(seen: Classes, indices: Tensor, share: float) -> bool:
     return share <= _SHARE * float(there.mean()) / indices.numel()
 
 
+def _padding(evidence: Evidence, seen: Classes, indices: Tensor) -> bool:
+    """Whether an embedding of the same vocabulary says that this token is padding, and targets are of positions."""
+    tables = [one for one in evidence.modules.values() if isinstance(one, (nn.Embedding, nn.EmbeddingBag))]
+    same = any(one.padding_idx == seen.ignored and one.num_embeddings == seen.count for one in tables)
+    return same and not (indices.ndim == 1 and evidence.n == len(indices))
+
+
 def _tokens(evidence: Evidence, indices: Tensor) -> bool:
     """Whether targets stand for positions rather than for examples: there, one index is often padding or void."""
     of_examples = indices.ndim == 1 and evidence.n == len(indices)
@@ -154,9 +161,11 @@ DROPPED = Check(
         "该类样本被悄悄丢弃，模型永远学不会预测它。",
     ),
     sound=Text(
-        "Positions of a sequence or an image may be padding: there it is only told. Of whole examples nobody puts in "
-        "a batch what is not to count, least of all as often as each class.",
-        "序列或图像的位置可能是填充，此时仅作提示。若目标对应整个样本，没有人会把不计入的样本放进批次，"
+        "Positions of a sequence or an image may be padding: there it is only told, and not even that where an "
+        "embedding of as many rows has this padding_idx. Of whole examples nobody puts in a batch what is not to "
+        "count, least of all as often as each class.",
+        "序列或图像的位置可能是填充，此时仅作提示；若有行数相同的嵌入以该序号为 padding_idx，则不提示。"
+        "若目标对应整个样本，没有人会把不计入的样本放进批次，"
         "更不会恰与各类一样多。",
     ),
     fault="""

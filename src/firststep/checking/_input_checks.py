@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..losses import Text
 from ._chain import CONVOLUTIONS, RECURRENT, Weighted, is_norm, leaves, module, weighted
@@ -131,31 +131,37 @@ def _content(evidence: Evidence) -> Iterator[Found]:
 
 
 def _bad(evidence: Evidence, seen: Seen) -> Iterator[Found]:
-    """NaN and infinity; minus infinity alone is how a mask is written."""
+    """NaN and infinity; minus infinity among zeros alone is how a mask is written."""
     tensor = seen.tensor
-    nan, up = tensor.isnan(), tensor == torch.inf
-    count = int(nan.sum() + up.sum())
+    failed = evidence.loss is not None and not math.isfinite(evidence.loss)
+    odd = tensor.isnan() | (tensor == torch.inf)
+    below = not odd.any()
+    if below and failed and seen.facts.std > 0:
+        odd = tensor == -torch.inf
+    count = int(odd.sum())
     if not count:
         return
-    where = ""
-    if tensor.ndim == 2:
-        columns = (nan | up).any(0).nonzero().flatten().tolist()
-        where = f", in column{'s' if len(columns) > 1 else ''} {', '.join(map(str, columns[:5]))}"
-        where += " and others" if len(columns) > 5 else ""
-    elif tensor.ndim:
-        rows = (nan | up).flatten(1).any(1) if tensor.ndim > 1 else nan | up
-        where = f", in {int(rows.sum())} of {len(rows)} examples"
-    kind = "NaN" if nan.any() else "infinite"
-    failed = evidence.loss is not None and not math.isfinite(evidence.loss)
-    text = f"{count} of {tensor.numel()} values of {seen.place} are {kind}{where}"
+    kind = "NaN" if tensor.isnan().any() else "-inf" if below else "infinite"
+    text = f"{count} of {tensor.numel()} values of {seen.place} are {kind}{_where(odd)}"
+    rows = f"leave these rows out, or torch.nan_to_num({seen.place}) with a column that says where"
     yield Found(
         place=seen.place,
         measured=text,
         expected="finite numbers",
-        fix=f"leave these rows out, or torch.nan_to_num({seen.place}) with a column that says where",
+        fix="torch.log1p(counts) in place of torch.log(counts), where they are logarithms of 0" if below else rows,
         clues=[Clue("values", text), *([Clue("run", f"the loss is {evidence.loss}")] if failed else [])],
         sure=failed,
     )
+
+
+def _where(odd: Tensor) -> str:
+    """In which columns of a table, or in how many examples."""
+    if odd.ndim == 2:
+        columns = odd.any(0).nonzero().flatten().tolist()
+        named = f", in column{'s' if len(columns) > 1 else ''} {', '.join(map(str, columns[:5]))}"
+        return named + (" and others" if len(columns) > 5 else "")
+    rows = odd.flatten(1).any(1) if odd.ndim > 1 else odd
+    return f", in {int(rows.sum())} of {len(rows)} examples" if odd.ndim else ""
 
 
 def _repeated(evidence: Evidence, n: int) -> Iterator[Found]:
@@ -202,9 +208,10 @@ CONTENT = Check(
         "批次中一个 NaN 会使整步变为 NaN；没有差异的输入无法区分样本。",
     ),
     sound=Text(
-        "NaN counts where it reaches the loss, and minus infinity is taken for a mask; equal inputs count where the "
-        "targets differ, or where they are all 0. Constant columns are only mentioned.",
-        "NaN 到达损失时才算，负无穷视为掩码；输入全部相同且目标不同、或输入全为 0 时才算。常数列只作提示。",
+        "NaN and infinity count where they reach the loss, and minus infinity among zeros is taken for a mask; equal "
+        "inputs count where the targets differ, or where they are all 0. Constant columns are only mentioned.",
+        "NaN 和无穷到达损失时才算，零之间的负无穷视为掩码；"
+        "输入全部相同且目标不同、或输入全为 0 时才算。常数列只作提示。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))

@@ -27,6 +27,7 @@ class Layer:
         bad: how many outputs are NaN or infinite.
         zero: the share of outputs that are exactly 0.
         dead: the share of units whose output is 0 for every example and position.
+        on: the share of units whose output is above 0 for every example and position.
         saturated: the share of a tanh's outputs beyond 0.97 in size, of a sigmoid's outside of 0.015 to 0.985; NaN
             for others.
         gradient: the rms of the loss's gradient by the output; NaN where none arrived.
@@ -49,6 +50,7 @@ class Layer:
     gradient: float
     gradient_zero: float
     graph: bool = True
+    on: float = 0.0
 
     @property
     def name(self) -> str:
@@ -108,6 +110,7 @@ def _numbers(output: Tensor, kind: str, n: int | None) -> dict[str, float]:
         "bad": count,
         "zero": float((some == 0).float().mean()),
         "dead": _dead(output, low, high),
+        "on": _on(output, high),
         "saturated": _saturated(some, kind),
     }
 
@@ -125,13 +128,23 @@ def _spread(output: Tensor, n: int | None, size: float) -> float:
 
 
 def _dead(output: Tensor, low: float, high: float) -> float:
-    """By units: along axis 1 of images, along the last axis otherwise."""
+    """By units, see :func:`_beside`."""
     if output.ndim < 2 or low > 0 or high < 0:
         return 0.0
-    axis = 1 if output.ndim >= 4 else output.ndim - 1
-    others = [i for i in range(output.ndim) if i != axis]
+    others = _beside(output)
     most = output.amax(others) if low == 0 else output.abs().amax(others)
     return float((most == 0).float().mean())
+
+
+def _on(output: Tensor, high: float) -> float:
+    """By units, likewise."""
+    return float((output.amin(_beside(output)) > 0).float().mean()) if output.ndim > 1 and high > 0 else 0.0
+
+
+def _beside(output: Tensor) -> list[int]:
+    """All axes but that of units: axis 1 of images, the last axis otherwise."""
+    axis = 1 if output.ndim >= 4 else output.ndim - 1
+    return [i for i in range(output.ndim) if i != axis]
 
 
 def _saturated(output: Tensor, kind: str) -> float:

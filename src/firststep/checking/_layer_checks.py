@@ -108,19 +108,11 @@ def _told(
     *,
     agree: bool,
 ) -> Found:
-    (first, start), (last, end) = sizes[0], sizes[-1]
-    steps = len(sizes) - 1
-    each = factor ** (1 / steps)
-    clues = [
-        Clue("signals", f"examples are {start:.3g} apart after {first.name} and {end:.3g} after {last.name}"),
-        Clue("signals", f"that is a factor of {each:.3g} per layer over {steps} layers"),
-    ]
-    if first.gradient > 0 and last.gradient > 0:
-        clues.append(Clue("signals", f"the gradient's rms is {last.gradient:.3g} there and {first.gradient:.3g} here"))
+    first, last = sizes[0][0], sizes[-1][0]
+    clues = list(_along(sizes, factor))
     if agree:
-        clues.append(
-            Clue("values", f"the weights' rms times the root of the fan-in is {gain:.3g}: {rate:.3g} per layer")
-        )
+        text = f"the weights' rms times the root of the fan-in is {gain:.3g}: {rate:.3g} per layer"
+        clues.append(Clue("values", text))
     off = [one for one in weights if (one.gain > 2.5 if factor > 1 else one.gain < 0.3)]
     return Found(
         place=(off[0].layer if off else last).name,
@@ -129,6 +121,16 @@ def _told(
         fix="fs.initialize(model, seed=0); a norm or a residual connection holds the size too",
         clues=clues,
     )
+
+
+def _along(sizes: Sequence[tuple[Layer, float]], factor: float) -> Iterator[Clue]:
+    """What passes through, forward and backward."""
+    (first, start), (last, end) = sizes[0], sizes[-1]
+    steps = len(sizes) - 1
+    yield Clue("signals", f"examples are {start:.3g} apart after {first.name} and {end:.3g} after {last.name}")
+    yield Clue("signals", f"that is a factor of {factor ** (1 / steps):.3g} per layer over {steps} layers")
+    if first.gradient > 0 and last.gradient > 0:
+        yield Clue("signals", f"the gradient's rms is {last.gradient:.3g} there and {first.gradient:.3g} here")
 
 
 DEPTH = Check(
@@ -177,40 +179,40 @@ def _is_output(evidence: Evidence, layer: Layer) -> bool:
     return (layer.kind,) in made and later[-1] is layer
 
 
+_ENDS = {"tanh": (-0.97, 0.97), "sigmoid": (0.015, 0.985)}
+
+
 def _saturated(evidence: Evidence) -> Iterator[Found]:
-    if learned(evidence):
-        return
-    ends = {"tanh": (-0.97, 0.97), "sigmoid": (0.015, 0.985)}
-    stuck = [
-        one
-        for one in evidence.layers
-        if one.kind in ends
-        and one.saturated > 0.5
-        and one.low < ends[one.kind][0]
-        and one.high > ends[one.kind][1]
-        and not one.spread < 0.3
-    ]
+    stuck = [] if learned(evidence) else [one for one in evidence.layers if one.kind in _ENDS and _at_both_ends(one)]
     hidden = [one for one in stuck if not _is_output(evidence, one)]
     for layer in (hidden or stuck)[:1]:
-        low, high = ends[layer.kind]
+        low, high = _ENDS[layer.kind]
         share = f"{layer.saturated:.0%} of the outputs of {layer.name} lie beyond {low:g} and {high:g}"
-        clues = [Clue("signals", share)]
         source = before(evidence, layer)
-        if source is not None and source.gradient < 0.5 * layer.gradient:
-            text = f"the gradient's rms falls from {layer.gradient:.3g} behind it to {source.gradient:.3g} before it"
-            clues.append(Clue("signals", text))
-        clues += _too_large(evidence, source, layer.shape[-1] if layer.shape else 0)
         yield Found(
             place=layer.name,
             measured=share,
             expected=f"most outputs where a {layer.kind} is steep: inputs of a size of about 1",
             fix=f"nn.init.xavier_normal_({typed(source.place) if source else 'layer'}.weight), and inputs of std 1",
-            clues=clues,
+            clues=[Clue("signals", share), *_blocked(layer, source), *_too_large(evidence, source, layer)],
             sure=bool(hidden),
         )
 
 
-def _too_large(evidence: Evidence, source: Layer | None, width: int) -> Iterator[Clue]:
+def _at_both_ends(one: Layer) -> bool:
+    """Whether most outputs are at the ends, at both of them, and not the same ones for every example."""
+    low, high = _ENDS[one.kind]
+    return one.saturated > 0.5 and one.low < low and one.high > high and not one.spread < 0.3
+
+
+def _blocked(layer: Layer, source: Layer | None) -> Iterator[Clue]:
+    if source is not None and source.gradient < 0.5 * layer.gradient:
+        text = f"the gradient's rms falls from {layer.gradient:.3g} behind it to {source.gradient:.3g} before it"
+        yield Clue("signals", text)
+
+
+def _too_large(evidence: Evidence, source: Layer | None, layer: Layer) -> Iterator[Clue]:
+    width = layer.shape[-1] if layer.shape else 0
     for one in weighted(evidence):
         if source is not None and one.layer.place == source.place and one.gain > 2:
             text = f"the rms of {one.weight.name} times the root of its fan-in is {one.gain:.3g}, against 1"

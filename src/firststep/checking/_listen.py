@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch import Tensor, nn
@@ -63,7 +63,7 @@ class Listener(TorchFunctionMode):
             if self._within:
                 self._signal(name.rstrip("_"), result, function=True)
             elif name in _OF_LOSS and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
-                with self._quiet():
+                with self._quiet(), suppress(RuntimeError):
                     self.applied.append(Applied(name, origin(args[0]), facts(args[0])))
         self._noise(drawn(self.place or "model", name, args, kwargs, result), result)
         return result
@@ -93,7 +93,8 @@ class Listener(TorchFunctionMode):
             except Exception as error:
                 self._keep(recorded(call, inside, error=f"{type(error).__name__}: {error}"))
                 raise
-            self._keep(recorded(call, inside, result))
+            with suppress(RuntimeError):
+                self._keep(recorded(call, inside, result))
         return result
 
     def _keep(self, call: LossCall | None) -> None:
@@ -102,7 +103,7 @@ class Listener(TorchFunctionMode):
 
     def _signal(self, kind: str, output: Tensor, *, function: bool) -> None:
         if output.is_floating_point() and output.numel():
-            with self._quiet():
+            with self._quiet(), suppress(RuntimeError):  # under vmap no number can be read
                 self.signals.append(Signal.of(self.place, kind, output, self._n, function=function))
 
     @contextmanager

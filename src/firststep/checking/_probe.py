@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ._asked import Asked
+from ._backward import gradients
 from ._calls import LossCall, weighed
 from ._dependency import dependency
 from ._evidence import Crash, Evidence, Seen
@@ -147,7 +148,7 @@ class _Step:
         if wanted and math.isfinite(self.value or 0.0):
             results = [one.result for one in self.calls]
             made = {i: one for i, one in enumerate(results) if one is not None and one.requires_grad}
-            found = torch.autograd.grad(self.loss, [*wanted.values(), *made.values()], allow_unused=True)
+            found = gradients(self.loss, [*wanted.values(), *made.values()])
             self.gradients = dict(zip(wanted, found[: len(wanted)], strict=True))
             weights = dict(zip(made, found[len(wanted) :], strict=True))
             self.calls = [weighed(one, weights.get(i)) for i, one in enumerate(self.calls)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ._origin import named, through
@@ -146,6 +147,8 @@ def _factor(node: Any, name: str) -> float | None:
 def _shift(tensor: Tensor, node: Any, scale: float) -> float | None:
     """The number that was added since; None where it is not the same everywhere, as with a residual input."""
     result = getattr(node, "_saved_result", None)
+    if named(node) == "softplus":
+        result = F.softplus(node._saved_self, float(node._saved_beta), float(node._saved_threshold))
     if not isinstance(result, Tensor) or result.numel() != tensor.numel() or not result.numel():
         return None
     apart = tensor.detach().flatten().double() - scale * result.flatten().double()

@@ -23,13 +23,18 @@ def real(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
 
 
+def stored(tensor: Tensor) -> Tensor:
+    """The numbers that a tensor stores: of a sparse one those that are not left out."""
+    return tensor if tensor.layout == torch.strided else tensor.detach().to_sparse_coo().coalesce().values()
+
+
 def sample(tensor: Tensor, largest: int = LARGEST) -> Tensor:
     """At most ``largest`` elements, evenly spaced over the flat tensor; all of a smaller one. Half becomes float32.
 
     >>> sample(torch.arange(10), 5)
     tensor([0, 2, 4, 6, 8])
     """
-    flat = tensor.detach().reshape(-1)
+    flat = stored(tensor).detach().reshape(-1)
     if flat.numel() > largest:
         flat = flat[:: -(-flat.numel() // largest)]
     return flat.float() if flat.dtype in (torch.bfloat16, torch.float16) else flat
@@ -43,19 +48,21 @@ def rms(tensor: Tensor | None) -> float:
     """
     if tensor is None or tensor.numel() == 0:
         return math.nan
-    flat = real(tensor).reshape(-1)
+    count, flat = real(tensor).numel(), real(stored(tensor)).reshape(-1)
     flat = flat.float() if flat.dtype in (torch.bfloat16, torch.float16) or not flat.is_floating_point() else flat
-    square = float(torch.dot(flat, flat)) / flat.numel()
+    square = float(torch.dot(flat, flat)) / count
     if math.isfinite(square) and square > 1e-30:
         return math.sqrt(square)
-    return float(flat.double().square().mean().sqrt())  # beyond what a sum of float32 squares holds
+    return math.sqrt(float(flat.double().square().sum()) / count)  # beyond what a sum of float32 squares holds
 
 
 def bad(tensor: Tensor) -> int:
     """How many elements are NaN or infinite; one pass where there are none."""
     if tensor.numel() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
         return 0
-    tensor = real(tensor)
+    tensor = real(stored(tensor))
+    if tensor.numel() == 0:
+        return 0
     low, high = tensor.aminmax()
     if bool(low.isfinite() & high.isfinite()):
         return 0

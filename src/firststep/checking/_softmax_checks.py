@@ -15,6 +15,7 @@ from ._rule import Check
 from ._scores import (
     class_axis,
     classes_of,
+    contains,
     head,
     log_sums_to_one,
     logits,
@@ -122,7 +123,10 @@ def _log_softmax_before(evidence: Evidence) -> Iterator[Found]:
         for index in logits(call):
             made = maker(evidence, call, index)
             axis = class_axis(call, index)
-            if made is None or made.kind != "log_softmax" or not log_sums_to_one(call.tensors[index], axis):
+            logged = contains(call.origins[index], "log", "softmax") or (
+                made is not None and made.kind == "log_softmax"
+            )
+            if made is None or not logged or not log_sums_to_one(call.tensors[index], axis):
                 continue
             name = call.spec.arguments[index].name
             yield Found(
@@ -234,6 +238,16 @@ model, loss = nn.Linear(20, 1), nn.BCEWithLogitsLoss()
 def _wrong_axis(evidence: Evidence) -> Iterator[Found]:
     for call in evidence.calls:
         tensor = call.tensors[0]
+        if call.name == "KLDivLoss" and _across(tensor, call.tensors[1]):
+            yield Found(
+                place="targets",
+                measured=f"the target sums to 1 along axis 0 of {tuple(tensor.shape)}, over the batch",
+                expected="a target that sums to 1 along axis 1, as the exponentials of the input do",
+                fix="target = scores.softmax(dim=1)",
+                clues=[
+                    Clue("values", f"all {tensor.shape[1]} sums of the target along axis 0 are 1, those along 1 not")
+                ],
+            )
         kind = (head(call.origins[0]) or ("",))[0]
         if kind not in ("softmax", "log_softmax", "log", "affine") or not tensor.numel() or not tensor.ndim:
             continue
@@ -262,6 +276,13 @@ def _wrong_axis(evidence: Evidence) -> Iterator[Found]:
             clues=clues,
             sure=over_classes or call.name in ("BCELoss", "KLDivLoss"),
         )
+
+
+def _across(input: Tensor, target: Tensor) -> bool:
+    """Whether the input is distributions along axis 1, and the target is along the batch."""
+    if target.shape != input.shape or target.ndim != 2 or min(target.shape) < 2:
+        return False
+    return sums_to_one(target, 0) and not sums_to_one(target, 1) and log_sums_to_one(input, 1)
 
 
 def _of_another_length(call: LossCall) -> bool:

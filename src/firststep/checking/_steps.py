@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ._asked import Asked
+from ._backward import gradients as gradients_of
 from ._parameter import Parameter, alike_units, named
 from ._sample import bad, rms
 from ._tree import fresh
@@ -70,7 +71,7 @@ def _again(asked: Asked, tensors: Mapping[str, Tensor]) -> tuple[float, dict[str
         with torch.enable_grad():
             cost = asked.cost(asked.run(fresh(asked.inputs)), fresh(asked.targets))
             cost = cost.mean() if cost.ndim else cost
-            found = torch.autograd.grad(cost, list(wanted.values()), allow_unused=True)
+            found = gradients_of(cost, list(wanted.values()))
     except Exception:  # what ran once and does not run again, as with a graph that keeps state: nothing is known
         return math.nan, {}
     return float(cost.detach()), dict(zip(wanted, found, strict=True))

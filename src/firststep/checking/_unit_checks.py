@@ -39,10 +39,20 @@ def _units(evidence: Evidence, layer: Layer) -> tuple[int, bool]:
     return shape[axis], axis == (1 if len(shape) >= 4 else len(shape) - 1)
 
 
-def _chance(units: int, share: float) -> float:
-    """At most how probable: with symmetric weights a unit is below 0 for one example with probability 1/2."""
-    dead = round(units * share)
-    return math.exp(-2 * units * (dead / units - 0.5) ** 2) if units and dead > units / 2 else 1.0
+def _chance(units: int, layer: Layer) -> float:
+    """At most how probable, with symmetric weights: of units that never change sign, as many are on as off.
+
+    The other sign of all of a unit's weights is as probable, whatever the inputs, so that each is off with probability
+    1/2: n of them are so at least in a share p with exp(-n (ln 2 - entropy of p)), by Chernoff.
+    """
+    dead, on = units * layer.dead, units * layer.on
+    if layer.dead <= 0.5:
+        return 1.0
+    p = dead / (dead + on)
+    if p <= 0.5:
+        return 1.0
+    entropy = -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
+    return math.exp((dead + on) * (entropy - math.log(2)))
 
 
 def _dead(evidence: Evidence) -> Iterator[Found]:
@@ -53,7 +63,7 @@ def _dead(evidence: Evidence) -> Iterator[Found]:
             continue
         units, along = _units(evidence, layer)
         whole = layer.low == layer.high == 0 and (units > 13 or _asleep(evidence))
-        if whole or (along and layer.dead < 1 and _chance(units, layer.dead) < 1e-6):
+        if whole or (along and layer.dead < 1 and _chance(units, layer) < 1e-6):
             found.append((layer, whole))
     if not found:
         return
@@ -105,10 +115,11 @@ DEAD = Check(
         "对每个样本都输出 0 的整流单元没有梯度：它学不到东西，也无法恢复。",
     ),
     sound=Text(
-        "With weights symmetric around 0 a unit is below 0 for all examples with a probability of at most 1/2, for any "
-        "inputs and any number of examples; it takes a share that such units reach once in a million.",
-        "权重关于 0 对称时，无论输入和样本数如何，一个单元对所有样本都小于 0 的概率至多为 1/2；"
-        "只有百万分之一概率才会出现的比例才会报告。",
+        "With weights symmetric around 0 a unit is as often below 0 for all examples as it is above, for any inputs "
+        "and any number of examples; it takes more than half of the units dead, and so few always on beside them as "
+        "chance gives once in a million.",
+        "权重关于 0 对称时，无论输入和样本数如何，一个单元对所有样本都小于 0 与都大于 0 的概率相同；"
+        "只有死亡单元超过一半，且始终激活的单元少到百万分之一概率才会出现时才会报告。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))

@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-import torch
 from torch import nn
 
 from ..losses import Text
-from ._chain import NORMS, RECURRENT, learned, leaves, module, output_layers, typed, weighted
+from ._chain import NORMS, learned, leaves, module, output_layers, typed, weighted
 from ._evidence import Evidence
 from ._finding import Clue, Found
 from ._layer import Layer
@@ -210,23 +209,17 @@ model[0] = nn.Linear(20, 64, bias=False)
 
 
 def _too_wide(evidence: Evidence) -> Iterator[Found]:
-    chain = leaves(evidence)
-    outputs = [seen for seen in evidence.outputs if seen.facts.floating]
-    size = max((seen.facts.std for seen in outputs if math.isfinite(seen.facts.std)), default=0.0)
-    heads = output_layers(evidence)
-    large = [one for one in weighted(evidence) if one.gain > 3 and one.weight.trains and not one.weight.constant]
-    large = [one for one in large if one.weight.largest < _HUGE and len(one.weight.names) == 1]
-    if not large or not chain or size < 10 or learned(evidence) or any(DEPTH.find(evidence)):
+    size = max(
+        (one.facts.std for one in evidence.outputs if one.facts.floating and one.facts.std < math.inf), default=0
+    )
+    large = [one for one in weighted(evidence) if one.gain > 3 and _set_at_random(one.weight)]
+    if not large or size < 10 or learned(evidence) or any(DEPTH.find(evidence)):
         return
-    for one in large:
-        i = next(i for i, layer in enumerate(chain) if layer is one.layer)
-        quiet = [layer for layer in chain[i:] if layer.place in heads or layer.rms >= 3]
-        if one.layer.rms < 3 or len(quiet) < len(chain[i:]):
-            continue
-        scale = one.weight.std
+    one = next((one for one in large if _stays_large(evidence, one.layer)), None)
+    if one is not None:
         yield Found(
             place=one.layer.name,
-            measured=f"the std of {one.weight.name} is {scale:.3g} with a fan-in of {one.fan:g}",
+            measured=f"the std of {one.weight.name} is {one.weight.std:.3g} with a fan-in of {one.fan:g}",
             expected=f"about {math.sqrt(1 / one.fan):.3g} to {math.sqrt(2 / one.fan):.3g}: its outputs are "
             f"{one.gain:.3g} times as large as its inputs",
             fix=f"nn.init.kaiming_normal_({typed(one.weight.name)}, nonlinearity='relu')",
@@ -235,7 +228,18 @@ def _too_wide(evidence: Evidence) -> Iterator[Found]:
                 Clue("signals", f"the output's std is {size:.3g}, and no layer after {one.layer.name} makes it small"),
             ],
         )
-        return
+
+
+def _set_at_random(one: Parameter) -> bool:
+    """Whether a weight is trained, tied to none, and neither constant nor no number at all."""
+    return one.trains and not one.constant and one.largest < _HUGE and len(one.names) == 1
+
+
+def _stays_large(evidence: Evidence, layer: Layer) -> bool:
+    """Whether no layer from here to the output makes the signal small again."""
+    chain, heads = leaves(evidence), output_layers(evidence)
+    after = chain[next(i for i, one in enumerate(chain) if one is layer) :]
+    return layer.rms >= 3 and all(one.place in heads or one.rms >= 3 for one in after)
 
 
 WIDE = Check(
@@ -266,74 +270,4 @@ nn.init.normal_(model[2].weight, std=0.01)
 )
 
 
-def _recurrent(evidence: Evidence) -> Iterator[Found]:
-    for layer in leaves(evidence):
-        own = [one for one in evidence.parameters if one.module == layer.place and one.local.startswith("weight_hh")]
-        if not isinstance(module(evidence, layer), RECURRENT) or not own:
-            continue
-        radius, worst = max(((one.std * math.sqrt(one.shape[-1]), one) for one in own), key=lambda pair: pair[0])
-        relu = getattr(module(evidence, layer), "nonlinearity", "tanh") == "relu"
-        if radius > (1.5 if relu else 3.0):
-            large = layer.rms > (10 if relu else 0.4)
-            clues = [Clue("values", f"the std of {worst.name} times the root of its width is {radius:.3g}")]
-            if large:
-                clues.append(Clue("signals", f"the rms of the states of {layer.name} is {layer.rms:.3g}"))
-            yield Found(
-                place=worst.name,
-                measured=f"each step multiplies the state by about {radius:.3g}",
-                expected="about 1 or less: nn.init.orthogonal_ gives 1, torch's default 0.58",
-                fix=f"nn.init.orthogonal_({typed(worst.name)})",
-                clues=clues,
-            )
-        yield from _forgetful(evidence, layer)
-
-
-def _forgetful(evidence: Evidence, layer: Layer) -> Iterator[Found]:
-    lstm = module(evidence, layer)
-    if not isinstance(lstm, nn.LSTM) or not lstm.bias:
-        return
-    width = lstm.hidden_size
-    forget = [getattr(lstm, name).detach()[width : 2 * width] for name in ("bias_ih_l0", "bias_hh_l0")]
-    if bool((torch.stack(forget) == 0).all()):
-        yield Found(
-            place=layer.name,
-            measured="the biases of the forget gates are 0: half of the state is forgotten at every step",
-            expected="1 in the sum of both biases, where the sequences are long",
-            fix=f"{typed(layer.place)}.bias_hh_l0.data[{width}:{2 * width}] = 1",
-            clues=[Clue("values", f"all {2 * width} of them are 0")],
-            sure=False,
-        )
-
-
-RECURRENCE = Check(
-    code="FS613",
-    title=Text("The state of a recurrent layer explodes or is forgotten", "循环层的状态爆炸或被遗忘"),
-    why=Text(
-        "A state is multiplied by the recurrent matrix at every step: above 1 it saturates or overflows, and the "
-        "gradient through time with it.",
-        "状态在每一步都乘以循环矩阵：大于 1 时它会饱和或溢出，随时间传播的梯度也是如此。",
-    ),
-    sound=Text(
-        "Orthogonal matrices have a factor of 1, torch's default 0.58, and even echo state networks stay below 2; the "
-        "rule begins at 3, for a ReLU at 1.5.",
-        "正交矩阵的因子为 1，torch 默认为 0.58，回声状态网络也低于 2；规则从 3 开始，ReLU 从 1.5 开始。",
-    ),
-    fault="""
-class Model(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.rnn, self.head = nn.RNN(8, 64, batch_first=True), nn.Linear(64, 3)
-        nn.init.normal_(self.rnn.weight_hh_l0)
-    def forward(self, x):
-        return self.head(self.rnn(x)[0][:, -1])
-model, loss = Model(), nn.CrossEntropyLoss()
-batch = torch.randn(30, 20, 8), torch.arange(30) % 3
-""",
-    cure="""
-nn.init.orthogonal_(model.rnn.weight_hh_l0)
-nn.init.zeros_(model.head.weight)
-""",
-    find=_recurrent,
-)
-
-CHECKS = (SYMMETRIC, NUMBERS, SPURIOUS, WIDE, RECURRENCE)
+CHECKS = (SYMMETRIC, NUMBERS, SPURIOUS, WIDE)
