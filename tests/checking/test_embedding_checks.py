@@ -20,6 +20,18 @@ batch = torch.arange(12).view(4, 3), torch.tensor([0, 1, 2, 3])
         "indices from 0 to 8",
         "nn.Embedding(12, 8)",
     ),
+    "FS610 bag": (
+        """
+model = nn.Sequential(nn.EmbeddingBag(10, 8), nn.Linear(8, 5))
+loss = nn.CrossEntropyLoss()
+batch = torch.arange(12).view(4, 3), torch.tensor([0, 1, 2, 3])
+""",
+        "error",
+        "0",
+        "inputs runs from 0 to 11, and 0 has 10 rows",
+        "indices from 0 to 9",
+        "nn.EmbeddingBag(12, 8)",
+    ),
     "FS610b": (
         """
 class Model(nn.Module):

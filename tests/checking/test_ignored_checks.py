@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from .examples import report, told
 from .targets import channels, judged, silent, start, words
 
 
@@ -116,3 +117,25 @@ def test_what_may_be_padding_is_only_told(lines: str) -> None:
 def test_an_index_of_no_class_is_silent() -> None:
     silent(start(5, "nn.CrossEntropyLoss(ignore_index=255)", 40, "torch.arange(40) % 5"), "FS204")
     silent(start(5, "nn.CrossEntropyLoss(ignore_index=0)", 40, "torch.arange(40) % 4 + 1"), "FS204")
+
+
+TRANSLATION = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.body = nn.Embedding(12, 16{padding}), nn.GRU(16, 16, batch_first=True)
+        self.head = nn.Linear(16, 12)
+    def forward(self, ids):
+        return self.head(self.body(self.embed(ids))[0])
+model = Model()
+loss = lambda output, target: F.cross_entropy(output.flatten(0, 1), target.flatten(), ignore_index=0)
+ids = torch.randint(1, 12, (8, 9))
+ids[:, 7:] = 0
+batch = ids[:, :-1], ids[:, 1:]
+"""
+
+
+def test_padding_that_an_embedding_knows_is_silent() -> None:
+    silent(TRANSLATION.format(padding=", padding_idx=0"), "FS204")
+    found = report(TRANSLATION.format(padding=""))
+    assert [one.severity for one in found.findings if one.code == "FS204"] == ["info"], told(found)

@@ -77,6 +77,38 @@ MENTIONED = {
 }
 
 
+def test_logarithms_of_zero_are_named_by_column() -> None:
+    lines = """
+model, loss = nn.Linear(4, 2), nn.CrossEntropyLoss()
+counts = torch.tensor([[1.0, 2, 3, 4], [5, 0, 7, 8], [9, 0, 11, 0]])
+batch = torch.log(counts), torch.tensor([0, 1, 0])
+"""
+    (found,) = [one for one in report(lines).findings if one.code == "FS608"]
+    assert (found.severity, found.place) == ("error", "inputs")
+    assert found.measured == "3 of 12 values of inputs are -inf, in columns 1, 3"
+    assert found.fix == "torch.log1p(counts) in place of torch.log(counts), where they are logarithms of 0"
+
+
+def test_minus_infinity_in_a_mask_is_no_fault_of_the_inputs() -> None:
+    """Also where a row that masks everything makes the loss NaN."""
+    lines = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(6, 2)
+    def forward(self, x, mask):
+        return self.head((mask + x.mean(2)).softmax(1)[..., None].mul(x).sum(1))
+model, loss = Model(), nn.CrossEntropyLoss()
+mask = torch.zeros(8, 5).index_fill(1, torch.tensor([4]), -torch.inf)
+mask[0, :{}] = -torch.inf
+batch = (torch.randn(8, 5, 6), mask), torch.arange(8) % 2
+"""
+    some, every = report(lines.format(2)), report(lines.format(5))
+    assert some.ok, told(some)
+    assert "FS002" in every.codes
+    assert "FS608" not in some.codes + every.codes
+
+
 @pytest.mark.parametrize("case", MENTIONED)
 def test_what_may_be_meant_is_only_mentioned(case: str) -> None:
     code, lines = MENTIONED[case]

@@ -286,3 +286,39 @@ def test_looking_ahead(kind: str) -> None:
 
 def test_a_model_that_is_not_causal_is_sound_otherwise() -> None:
     assert "FS701" not in check(Tokens(False), flat, (IDS[:, :-1], IDS[:, 1:])).codes
+
+
+def test_place_in_the_batch_word_for_word() -> None:
+    model = Run(lambda m, x: m.head(x) + torch.arange(x.size(0)).view(-1, 1), head=nn.Linear(8, 4))
+    nn.init.zeros_(model.head.weight)
+    nn.init.constant_(model.head.bias, 1.0)
+    one = of(check(model, nn.CrossEntropyLoss(), (torch.randn(16, 8), torch.arange(16) % 4)), "FS708")
+    assert (one.severity, one.place) == ("warning", "model")
+    assert one.measured == "when two examples change places, an example's output changes by 100.00% of its rms"
+    assert one.expected == "the same output wherever in the batch an example stands"
+    assert (
+        one.fix
+        == "take the length of the sequence from the axis of positions, as x.size(1) where the batch comes first"
+    )
+
+
+def test_dropout_and_noise_in_evaluation_are_no_place_in_the_batch() -> None:
+    model = Run(lambda m, x: m.head(x) + torch.randn(x.size(0), 4), head=nn.Linear(8, 4))
+    found = check(model, nn.CrossEntropyLoss(), (torch.randn(16, 8), torch.arange(16) % 4))
+    assert "FS708" not in found.codes, told(found)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_positions_along_the_sequence_are_sound(first: bool) -> None:
+    def run(m: Any, x: Tensor) -> Tensor:
+        axis = 1 if first else 0
+        places = m.place(torch.arange(x.size(axis)))
+        h = m.embed(x) + (places if first else places.unsqueeze(1))
+        return m.head(m.body(h)).mean(axis)
+
+    body = nn.TransformerEncoderLayer(16, 2, 32, batch_first=first)
+    model = Run(run, embed=nn.Embedding(50, 16), place=nn.Embedding(64, 16), body=body, head=nn.Linear(16, 4))
+    ids = torch.randint(50, (16, 12))
+    batch = (ids if first else ids.T.contiguous(), torch.arange(16) % 4)
+    found = check(model, nn.CrossEntropyLoss(), batch)
+    assert "FS708" not in found.codes, told(found)

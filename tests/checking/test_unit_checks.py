@@ -67,3 +67,34 @@ loss = nn.CrossEntropyLoss()
 batch = torch.rand(32, 4) + 0.1, torch.arange(32) % 2
 """
     assert ("FS603" in report(lines).codes) is told_of
+
+
+NEGATIVE = """
+model = nn.Sequential(nn.Linear(30, 64), nn.ReLU(), nn.Linear(64, 5))
+model[0].weight.data[:{}].abs_().neg_()
+loss = nn.CrossEntropyLoss()
+batch = torch.rand(64, 30), torch.arange(64) % 5
+"""
+
+
+def test_units_are_off_and_none_are_on() -> None:
+    """48 of 64 are set below 0; of the other 16 a share p is dead and as many are always on."""
+    for seed in range(5):
+        found = [one for one in report(NEGATIVE.format(48), seed).findings if one.code == "FS603"]
+        assert [one.severity for one in found] == ["error"]
+        assert {clue.channel for clue in found[0].evidence} == {"signals", "values"}
+
+
+@pytest.mark.parametrize("n", [1, 2, 64])
+def test_as_many_units_on_as_off_are_sound(n: int) -> None:
+    """All inputs along one direction: every unit of a layer without bias is on or off, by chance."""
+    lines = f"""
+model = nn.Sequential(nn.Linear(30, 64, bias=False), nn.ReLU(), nn.Linear(64, 5))
+loss = nn.CrossEntropyLoss()
+batch = torch.ones({n}, 30) * torch.linspace(1, 2, {n})[:, None], torch.arange({n}) % 5
+"""
+    for seed in range(20):
+        found = report(lines, seed)
+        layer = next(one for one in found.evidence.layers if one.kind == "relu")
+        assert layer.dead + layer.on == 1
+        assert "FS603" not in found.codes, told(found)

@@ -20,6 +20,9 @@ _ALSO = ("coral_loss", "corn_loss", "ranknet_loss", "bpr_loss", "listnet_loss", 
 _NOT = ("ldam_loss", "MultiMarginLoss", "MultiLabelMarginLoss", "hinge_loss", "sparsemax_loss", "router_z_loss")
 _REAL = ("quantile_loss", "multi_quantile_loss", "crps_ensemble_loss")
 
+_NO_SIZE = ("affine", "log_softmax", "softmax", "log", "sigmoid", "logsigmoid")
+"""Functions between the logits and the loss."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Expected:
@@ -85,6 +88,15 @@ class Expected:
             if not layer.function and width in layer.shape[-1:] + layer.shape[1:2]:
                 return layer.place
         return None
+
+    def by_weights(self, evidence: Evidence) -> bool:
+        """Whether a layer's weights made the logits, and no distance, product of activations or squashing function."""
+        if self.call is None:
+            origin = next((one.origin for one in evidence.outputs if one.facts.floating), ())
+        else:
+            origin = () if self.call.similar is not None else self.call.origins[0]
+        made = next((name for name in origin if name not in _NO_SIZE), "")
+        return made in ("linear", "convolution")
 
     def where(self, evidence: Evidence) -> str:
         """The layer's name, or where the loss was called."""

@@ -223,6 +223,7 @@ class Slope:
         layers: how many layers.
         rate: by how much it is greater from one layer to the next.
         straight: the correlation of its logarithm with the depth.
+        chance: by how much the logarithm of ``total`` varies with the draw of the weights: its standard deviation.
     """
 
     first: tuple[str, float]
@@ -230,6 +231,7 @@ class Slope:
     layers: int
     rate: float
     straight: float
+    chance: float = 0.0
 
     @property
     def total(self) -> float:
@@ -241,9 +243,11 @@ def slope(evidence: Evidence) -> Slope | None:
     """By the norm of the loss's gradient by each layer's output: of an orthogonal chain it is the same everywhere."""
     places = {layer.place for layer in leaves(evidence)}
     squares: dict[str, float] = {}
+    widths: dict[str, int] = {}
     for layer in evidence.layers:
         if not layer.function and layer.place in places and math.isfinite(layer.gradient):
             squares[layer.place] = squares.get(layer.place, 0.0) + layer.gradient**2 * math.prod(layer.shape)
+            widths[layer.place] = max(layer.shape[1:], default=1) if len(layer.shape) < 4 else layer.shape[1]
     sizes = [(place, math.sqrt(one)) for place, one in squares.items() if one > 0]
     n = len(sizes)
     if n < _FEWEST:
@@ -254,7 +258,13 @@ def slope(evidence: Evidence) -> Slope | None:
     depth, spread = sum((i - middle) ** 2 for i in range(n)), sum((one - mean) ** 2 for one in logs)
     if spread == 0:
         return None
-    return Slope(sizes[0], sizes[-1], n, math.exp(along / depth), along / math.sqrt(depth * spread))
+    straight = along / math.sqrt(depth * spread)
+    return Slope(sizes[0], sizes[-1], n, math.exp(along / depth), straight, _by_chance(list(widths.values())))
+
+
+def _by_chance(widths: Sequence[int]) -> float:
+    """Of a chain of rectified layers the logarithm of the squared gradient has a variance of about 5 times sum 1/n."""
+    return math.sqrt(5 * sum(1 / max(width, 1) for width in widths[:-1])) / 2
 
 
 _FEWEST = 5
@@ -268,7 +278,8 @@ def _steep(evidence: Evidence) -> Iterator[Found]:
     if seen is None or abs(seen.straight) < _STRAIGHT:
         return
     rate, total = max(seen.rate, 1 / seen.rate), max(seen.total, 1 / seen.total)
-    if not (total >= _FAR or (rate >= _STEEP and total >= _FALLEN)):
+    draw = math.exp(2 * seen.chance)
+    if not (total >= _FAR * draw or (rate >= _STEEP * draw ** (1 / (seen.layers - 1)) and total >= _FALLEN * draw)):
         return
     kinds = {layer.kind.lower() for layer in evidence.layers if layer.function}
     word = "shrinks" if seen.rate > 1 else "grows"
@@ -301,10 +312,11 @@ STEEP = Check(
     ),
     sound=Text(
         "The gradient's norm must follow a straight line in its logarithm over at least five layers, and change by "
-        "3.8 times per layer or by a hundred thousand in all. Residual branches, gates and layer scales make no such "
-        "line; torch's own weights in plain networks of up to eight layers stay below both.",
-        "梯度范数的对数必须在至少五层上呈直线，且每层变化 3.8 倍或总变化十万倍。残差分支、门和 LayerScale 不会形成这样"
-        "的直线；torch 默认权重的八层以内普通网络也低于这两个界限。",
+        "3.8 times per layer or by a hundred thousand in all, and by more in narrow layers, where the draw of the "
+        "weights alone makes as much. Residual branches, gates and layer scales make no such line; torch's own weights "
+        "in plain networks of up to eight layers stay below both.",
+        "梯度范数的对数必须在至少五层上呈直线，且每层变化 3.8 倍或总变化十万倍；窄层中权重的随机性本身就会造成变化，"
+        "因此界限更高。残差分支、门和 LayerScale 不会形成这样的直线；torch 默认权重的八层以内普通网络也低于这两个界限。",
     ),
     fault="""
 model = nn.Sequential(*(nn.Sequential(nn.Linear(32, 32), nn.Sigmoid()) for _ in range(8)), nn.Linear(32, 10))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .. import losses
+from ._bounds import refuse_index, refuse_loss
 from ._calls import Applied, LossCall, our_call, recorded, torch_call
 from ._facts import facts
 from ._layer import Signal
@@ -57,6 +58,7 @@ class Listener(TorchFunctionMode):
         call = torch_call(func, args, kwargs)
         if call is not None:
             return self._loss(call, lambda: func(*args, **kwargs))
+        refuse_index(func, args, kwargs)
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", "").replace("log_sigmoid", "logsigmoid")  # F.logsigmoid's name is the former
         if name in ACTIVATIONS and isinstance(result, Tensor):
@@ -89,6 +91,7 @@ class Listener(TorchFunctionMode):
         inside = self.place or ("model" if self._within else "loss")
         with self._quiet():
             try:
+                refuse_loss(call)
                 result = run()
             except Exception as error:
                 self._keep(recorded(call, inside, error=f"{type(error).__name__}: {error}"))

@@ -249,4 +249,54 @@ model.mask = nn.Transformer.generate_square_subsequent_mask(12)
     find=_looks_ahead,
 )
 
-CHECKS = (MIXES, IGNORES, AHEAD)
+
+def _knows_its_place(evidence: Evidence) -> Iterator[Found]:
+    trials = evidence.trials
+    placed = trials.placed
+    if placed is None or not placed > _LEAK or not (trials.unstable or 0.0) < 1e-6 or trials.coupled:
+        return
+    yield Found(
+        place="model",
+        measured=f"when two examples change places, an example's output changes by {placed:.2%} of its rms",
+        expected="the same output wherever in the batch an example stands",
+        fix="take the length of the sequence from the axis of positions, as x.size(1) where the batch comes first",
+        clues=[Clue("metamorphic", f"two examples changed places: {placed:.2%}, though neither depends on the other")],
+    )
+
+
+PLACED = Check(
+    code="FS708",
+    title=Text("The output depends on the place in the batch", "输出取决于样本在批次中的位置"),
+    why=Text(
+        "What is meant for places in a sequence, as a position embedding, is added to places in the batch: it says "
+        "nothing of the sequence, and the first example of a batch is treated unlike the second.",
+        "本应加在序列位置上的东西（如位置编码）被加到了批次位置上：它不含序列的信息，批次中第一个样本与第二个的待遇不同。",
+    ),
+    sound=Text(
+        "Two examples change places in evaluation mode under one random state, and outputs must follow. It "
+        "is not looked at where examples know of each other, as in sequences with time first and in graphs.",
+        "在评估模式与同一随机状态下交换两个样本，输出应随之交换。样本彼此相关时（时间在首轴的序列、图）不检查。",
+    ),
+    fault="""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.place, self.head = nn.Embedding(50, 16), nn.Embedding(64, 16), nn.Linear(16, 4)
+    def forward(self, ids):
+        places = torch.arange(ids.size(0)).unsqueeze(1)
+        return self.head((self.embed(ids) + self.place(places)).relu().mean(1))
+model = Model()
+loss = nn.CrossEntropyLoss()
+batch = torch.randint(50, (16, 12)), torch.randint(4, (16,))
+""",
+    cure="""
+class Cured(Model):
+    def forward(self, ids):
+        places = torch.arange(ids.size(1))
+        return self.head((self.embed(ids) + self.place(places)).relu().mean(1))
+model = Cured()
+""",
+    find=_knows_its_place,
+)
+
+CHECKS = (MIXES, IGNORES, AHEAD, PLACED)

@@ -62,7 +62,9 @@ def of_model(asked: Asked, n: int | None, whole: Any) -> dict[str, Any]:
         return found
     found["leak"] = leak = max(known)
     if leak <= _LEAK:
-        return found | {"leak_gradient": 0.0 if leak == 0 else None}
+        turned = attempt(lambda: _outputs(asked, chosen(pair, [1, 0], 2)))
+        placed = None if turned is None else max(_moved(one, turned, axes, i) for i in (0, 1))
+        return found | {"placed": placed, "leak_gradient": 0.0 if leak == 0 else None}
     if not found["unstable"]:  # noise of other origin than torch's
         found |= _unstable(asked, n)
     other = changes.index(leak)
@@ -192,6 +194,12 @@ def _change(one: Sequence[Tensor], two: Sequence[Tensor], axes: Sequence[int | N
             first, second = (tensor.select(axis, example) for tensor in (a, b))
             worst = max(worst, _relative((first - second).square().mean(), first))
     return worst
+
+
+def _moved(one: Sequence[Tensor], turned: Sequence[Tensor], axes: Sequence[int | None], example: int) -> float:
+    """As :func:`_change`, of an example that stands in the other place."""
+    back = [two if axis is None else two.flip(axis) for two, axis in zip(turned, axes, strict=False)]
+    return _change(one, back, axes, example)
 
 
 def _leak_gradient(asked: Asked, pair: Any, axes: Sequence[int | None]) -> float | None:

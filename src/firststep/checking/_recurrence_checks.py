@@ -16,7 +16,7 @@ from ._layer import Layer
 from ._parameter import Parameter
 from ._rule import Check
 
-_MOST, _RELU, _FAR, _LEAST, _LONG = 3.0, 1.2, 10.0, 0.05, 5
+_MOST, _RELU, _FAR, _LEAST, _LONG = 3.0, 1.3, 30.0, 0.05, 5
 """Per step for gates and tanh; per step and over all of them for a ReLU; and what forgets, from so many steps."""
 
 
@@ -116,10 +116,10 @@ RECURRENCE = Check(
     ),
     sound=Text(
         "Orthogonal matrices have a factor of 1, torch's default 0.58, and even echo state networks stay below 2; the "
-        "rule begins at 3. For a ReLU, whose identity has 1, the step itself is made: it begins at 1.2 where this "
-        "makes 10 over the sequence. Too small is below 0.05, in layers without gates only.",
+        "rule begins at 3. For a ReLU, whose identity has 1, the step itself is made: it begins at 1.3 where this "
+        "makes 30 over the sequence. Too small is below 0.05, in layers without gates only.",
         "正交矩阵的因子为 1，torch 默认为 0.58，回声状态网络也低于 2；规则从 3 开始。ReLU（单位矩阵为 1）直接计算一步："
-        "超过 1.2 且整个序列累计超过 10 倍才报告。低于 0.05 才算过小，且只看没有门的层。",
+        "超过 1.3 且整个序列累计超过 30 倍才报告。低于 0.05 才算过小，且只看没有门的层。",
     ),
     fault="""
 class Model(nn.Module):

@@ -17,8 +17,8 @@ from ._start import Start
 
 _NATS = 1.0
 """Logits as large as He's weights make them, of std 1.4, add at most about so much."""
-_CONFIDENT = 2.0
-"""A std of the logits that no usual start reaches."""
+_CONFIDENT = 3.0
+"""A std of the logits that He's weights, which make 1.4, reach by chance only in the narrowest nets."""
 _FAR, _LOUD = 10.0, 3.0
 """A regression loss so many times that of an output of 0, by outputs of so many times unit size."""
 _TARGETS_SMALL = 30.0
@@ -73,7 +73,7 @@ def _confident(evidence: Evidence, one: Expected) -> Iterator[Found]:
     spread, shared = one.spread
     biased = one.bias(evidence) if shared > 0.7 * spread else None
     clues = [Clue("expected value", f"{one.name} starts at {one.measured:.4g}, {one.text} is {one.expected:.4g}")]
-    if spread > _CONFIDENT:
+    if spread >= _CONFIDENT:
         about = f"logits have a standard deviation of {spread:.3g} within an example"
         clues.append(
             Clue(
@@ -84,11 +84,11 @@ def _confident(evidence: Evidence, one: Expected) -> Iterator[Found]:
     yield Found(
         place=one.where(evidence),
         measured=f"loss {one.measured:.4g}, {excess:.3g} nats above {one.expected:.4g}"
-        + ": sure of what is wrong" * (spread > _CONFIDENT),
+        + ": sure of what is wrong" * (spread >= _CONFIDENT),
         expected=f"about {one.expected:.4g} ({one.text}): logits of std 1 or less within an example, not {spread:.3g}",
         fix=_smaller(evidence, one, spread, biased),
         clues=clues,
-        sure=spread > _CONFIDENT and (biased is None or excess > 3 * _NATS),
+        sure=spread >= _CONFIDENT and one.by_weights(evidence) and (biased is None or excess > 3 * _NATS),
     )
 
 
@@ -136,10 +136,10 @@ TOO_HIGH = Check(
     ),
     sound=Text(
         "A model that knows nothing, and says so, costs ln C; logits of std 1.4, as He's weights make them, cost less "
-        "than 1 more. Losses over cosines, whose temperature makes logits large, are left out; a head whose bias was "
-        "set is only told.",
-        "一无所知且如实表达的模型损失为 ln C；He 初始化给出标准差约 1.4 的 logits，多出不到 1。余弦类损失因温度而 "
-        "logits 偏大，不在此列；偏置已被设定的输出层仅作提示。",
+        "than 1 more. It needs a std of 3, made by the weights of a layer: distances, products of embeddings and scaled "
+        "cosines, which are large by design, and a head whose bias was set get a remark only.",
+        "一无所知且如实表达的模型损失为 ln C；He 初始化给出标准差约 1.4 的 logits，多出不到 1。只有标准差超过 3 "
+        "且由某层的权重造成时才报告；距离、嵌入的内积与缩放后的余弦按设计就偏大，与偏置已被设定的输出层一样仅作提示。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 64), nn.Tanh(), nn.Linear(64, 10))

@@ -29,6 +29,8 @@ class Trials:
         across: whether places along axis 1 know nothing of each other, so that it may be the examples' axis; looked
             at where there is a leak; None where outputs and targets have no such axis.
         coupled: whether the output has an axis of the batch's length beyond the first, as a matrix of similarities.
+        placed: by how much the output of an example changes when the two change places, likewise; where neither knows
+            of the other.
         blank: by how much the output of the example whose inputs become zeros changes, likewise.
         future: by how much the outputs of the first half change when the inputs of the second become others; for
             "causal-lm" only.
@@ -59,6 +61,7 @@ class Trials:
     mixer: Mixer | None = None
     across: bool | None = None
     coupled: bool = False
+    placed: float | None = None
     blank: float | None = None
     future: float | None = None
     future_gradient: float | None = None

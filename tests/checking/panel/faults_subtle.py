@@ -284,7 +284,7 @@ model = Net()
 loss = nn.CrossEntropyLoss()
 batch = (torch.randint(30, (24, 8)), torch.arange(24) % 4)
 """,
-        {"FS701"},
+        {"FS708"},
     ),
     Case(
         "centres of a centre loss not in the optimizer",
