@@ -56,6 +56,7 @@ def page(one: Check, language: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+@functools.cache
 def _said(one: Check) -> str:
     return "\n\n".join(_told(found) for found in example(one.fault).findings if found.code == one.code)
 

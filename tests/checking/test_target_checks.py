@@ -257,3 +257,43 @@ def test_nan_targets_are_left_to_others() -> None:
     found = report(start(1, "nn.BCEWithLogitsLoss()", 4, "torch.full((4, 1), torch.nan)"))
     assert not {"FS201", "FS208", "FS209"} & set(found.codes)
     assert torch.tensor(found.evidence.loss).isnan()
+
+
+ACTOR_CRITIC = """
+class ActorCritic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.policy, self.value = nn.Linear(6, 32), nn.Linear(32, 3), nn.Linear(32, 1)
+    def forward(self, x):
+        h = self.body(x).tanh()
+        return self.policy(h), self.value(h)
+model = ActorCritic()
+batch = torch.randn(40, 6), (torch.randint(3, (40,)), torch.randn(40))
+def loss(output, target):
+    (logits, value), (action, returns) = output, target
+    value = {value}
+    advantage = (returns - value).detach()
+    log_p = torch.distributions.Categorical(logits=logits).log_prob(action)
+    return -(log_p * advantage).mean() + (returns - value).square().mean()
+"""
+
+
+def test_broadcasts_inside_of_a_loss_of_several_tensors_word_for_word() -> None:
+    found = report(ACTOR_CRITIC.format(value="value"))
+    one = next(one for one in found.findings if one.code == "FS201")
+    assert (one.severity, one.place) == ("warning", "loss")
+    assert one.measured == "output (40, 1) against a tensor (40,): (40, 40) differences"
+    assert one.expected == "one shape for both: sub compares element by element"
+    assert one.evidence[0].text == "sub in the loss made (40, 40) of an output and a tensor"
+    assert "FS201" not in report(ACTOR_CRITIC.format(value="value.squeeze(1)")).codes
+
+
+def test_all_pairs_of_scores_are_meant() -> None:
+    lines = """
+model = nn.Linear(6, 1)
+batch = torch.randn(20, 6), torch.randn(20)
+def loss(score, target):
+    better = (target.unsqueeze(1) > target).float()
+    return (better * F.softplus(score.squeeze(1) - score)).mean()
+"""
+    assert "FS201" not in report(lines).codes

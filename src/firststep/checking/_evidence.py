@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ._asked import Asked
+from ._broadcast import Broadcast
 from ._calls import Applied, LossCall
 from ._dependency import Dependency
 from ._facts import Facts
@@ -63,6 +64,7 @@ class Evidence:
         inputs, targets, outputs: their tensors.
         calls: the known losses that were called, in order; one for each term of a sum.
         applied: the softmaxes and sigmoids that the loss made by itself.
+        broadcasts: outputs of shape (N, 1) that the loss made (N, N) by a tensor of shape (N,).
         loss: the value that would be minimized; None where running failed before it, or it is no number.
         loss_shape: its shape.
         loss_graph: whether it has a gradient.
@@ -90,6 +92,7 @@ class Evidence:
     outputs: Sequence[Seen] = ()
     calls: Sequence[LossCall] = ()
     applied: Sequence[Applied] = ()
+    broadcasts: Sequence[Broadcast] = ()
     loss: float | None = None
     loss_shape: tuple[int, ...] = ()
     loss_graph: bool = False

@@ -247,7 +247,8 @@ def slope(evidence: Evidence) -> Slope | None:
     for layer in evidence.layers:
         if not layer.function and layer.place in places and math.isfinite(layer.gradient):
             squares[layer.place] = squares.get(layer.place, 0.0) + layer.gradient**2 * math.prod(layer.shape)
-            widths[layer.place] = max(layer.shape[1:], default=1) if len(layer.shape) < 4 else layer.shape[1]
+            channels = len(layer.shape) > 3 or layer.kind.startswith("Conv")
+            widths[layer.place] = layer.shape[1 if channels and len(layer.shape) > 2 else -1] if layer.shape else 1
     sizes = [(place, math.sqrt(one)) for place, one in squares.items() if one > 0]
     n = len(sizes)
     if n < _FEWEST:
@@ -316,7 +317,8 @@ STEEP = Check(
         "weights alone makes as much. Residual branches, gates and layer scales make no such line; torch's own weights "
         "in plain networks of up to eight layers stay below both.",
         "梯度范数的对数必须在至少五层上呈直线，且每层变化 3.8 倍或总变化十万倍；窄层中权重的随机性本身就会造成变化，"
-        "因此界限更高。残差分支、门和 LayerScale 不会形成这样的直线；torch 默认权重的八层以内普通网络也低于这两个界限。",
+        "因此界限更高。残差分支、门和 LayerScale 不会形成这样的直线；"
+        "torch 默认权重的八层以内普通网络也低于这两个界限。",
     ),
     fault="""
 model = nn.Sequential(*(nn.Sequential(nn.Linear(32, 32), nn.Sigmoid()) for _ in range(8)), nn.Linear(32, 10))

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from .. import losses
 from ._bounds import refuse_index, refuse_loss
+from ._broadcast import Broadcast, broadcast
 from ._calls import Applied, LossCall, our_call, recorded, torch_call
 from ._facts import facts
 from ._layer import Signal
@@ -41,6 +42,8 @@ class Listener(TorchFunctionMode):
         self.signals: list[Signal] = []
         self.calls: list[LossCall] = []
         self.applied: list[Applied] = []
+        self.broadcasts: dict[Broadcast, None] = {}
+        self.outputs: dict[int, tuple[int, ...]] = {}
         self.entered: set[str] = set()
         self.drawn: dict[Drawn, None] = {}
         self.dropouts: dict[Any, Drawn] = {}
@@ -67,6 +70,9 @@ class Listener(TorchFunctionMode):
             elif name in _OF_LOSS and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
                 with self._quiet(), suppress(RuntimeError):
                     self.applied.append(Applied(name, origin(args[0]), facts(args[0])))
+        if self.outputs and not self._within:
+            one = broadcast(name, args, result, self.outputs)
+            self.broadcasts |= {} if one is None else {one: None}
         self._noise(drawn(self.place or "model", name, args, kwargs, result), result)
         return result
 

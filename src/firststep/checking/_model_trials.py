@@ -268,13 +268,24 @@ def _future(asked: Asked, pair: Any) -> dict[str, Any]:
             return tensor
         return torch.cat((tensor[:, :half], tensor[:, half:].flip(0)), 1)
 
-    def early(inputs: Any) -> list[Tensor]:
-        return [o[:, :half] for o in _outputs(asked, inputs) if o.ndim > 1 and o.shape[:2] == (2, length)]
+    def long_outputs(inputs: Any) -> list[Tensor]:
+        return [o for o in _outputs(asked, inputs) if o.ndim > 1 and o.shape[:2] == (2, length)]
 
-    one, two = attempt(lambda: early(pair)), attempt(lambda: early(mapped(swapped, pair)))
+    one, two = attempt(lambda: long_outputs(pair)), attempt(lambda: long_outputs(mapped(swapped, pair)))
     if not one or not two:
         return {}
-    return {"future": _apart(one, two), "future_gradient": attempt(lambda: _future_gradient(asked, pair, length, half))}
+    found = {"future": _apart([o[:, :half] for o in one], [o[:, :half] for o in two])}
+    first = _first_other(pair, length, half)
+    if first is not None:
+        found["present"] = _apart([o[:, first] for o in one], [o[:, first] for o in two])
+    return found | {"future_gradient": attempt(lambda: _future_gradient(asked, pair, length, half))}
+
+
+def _first_other(pair: Any, length: int, half: int) -> int | None:
+    """The first place of the later half where the two examples differ."""
+    long = [tensor for _, tensor in leaves(pair) if tensor.ndim > 1 and tensor.shape[:2] == (2, length)]
+    places = range(half, length)
+    return next((i for i in places if any(bool((tensor[0, i] != tensor[1, i]).any()) for tensor in long)), None)
 
 
 def _future_gradient(asked: Asked, pair: Any, length: int, half: int) -> float | None:

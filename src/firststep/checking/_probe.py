@@ -57,6 +57,7 @@ def _looked(asked: Asked, progress: Progress) -> Evidence:
         outputs=_seen("output", step.output),
         calls=tuple(step.calls),
         applied=tuple(step.listener.applied),
+        broadcasts=tuple(step.listener.broadcasts),
         loss=step.value,
         loss_shape=step.shape,
         loss_graph=step.graph,
@@ -111,6 +112,7 @@ class _Step:
                 self.output = asked.run(fresh(asked.inputs))
                 self._dropped()
                 where = "loss"
+                self.listener.outputs = {one.data_ptr(): tuple(one.shape) for _, one in leaves(self.output)}
                 self._cost(asked.cost(self.output, fresh(asked.targets)))
             self.calls = self.listener.calls
             where = "backward"

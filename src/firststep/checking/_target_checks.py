@@ -47,10 +47,17 @@ def _reshaped(output: tuple[int, ...], target: tuple[int, ...]) -> str:
 
 
 def _broadcasts(evidence: Evidence) -> Iterator[Found]:
-    for call in evidence.calls:
-        yield from _broadcast_call(call)
+    found = [one for call in evidence.calls for one in _broadcast_call(call)]
     if not evidence.calls:
-        yield from _broadcast_unknown(evidence)
+        found += _broadcast_unknown(evidence)
+    yield from found or _broadcast_inside(evidence)
+
+
+def _broadcast_inside(evidence: Evidence) -> Iterator[Found]:
+    """In the arithmetic of a hand-written loss, whatever else it is made of."""
+    for one in evidence.broadcasts:
+        clue = Clue("graph", f"{one.name} in the loss made {shown(one.result)} of an output and a tensor")
+        yield _broadcast_found("loss", one.name, "a tensor", one.output, one.other, [clue], True)
 
 
 def _broadcast_call(call: LossCall) -> Iterator[Found]:

@@ -34,6 +34,7 @@ class Trials:
         blank: by how much the output of the example whose inputs become zeros changes, likewise.
         future: by how much the outputs of the first half change when the inputs of the second become others; for
             "causal-lm" only.
+        present: by how much they change at the first place where the inputs become others, likewise.
         future_gradient: the rms of their gradient by activations of the second half, over that by the first half's.
 
     The loss's, on up to eight of the batch's outputs:
@@ -64,6 +65,7 @@ class Trials:
     placed: float | None = None
     blank: float | None = None
     future: float | None = None
+    present: float | None = None
     future_gradient: float | None = None
     doubled: float | None = None
     tripled: float | None = None
