@@ -9,8 +9,8 @@ from torch import nn
 
 from firststep import losses
 from firststep.checking import CheckReport, check
-from firststep.checking import _bounds as bounds
-from firststep.checking._listen import Listener, listening
+from firststep.checking.probe import _bounds as bounds
+from firststep.checking.probe._listen import Listener, listening
 
 
 @pytest.fixture

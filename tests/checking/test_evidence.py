@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from firststep import losses
 from firststep.checking import Evidence, check
-from firststep.checking._facts import facts
-from firststep.checking._origin import origin
-from firststep.checking._sample import bad, rms, sample
+from firststep.checking.probe._facts import facts
+from firststep.checking.probe._origin import origin
+from firststep.checking.probe._sample import bad, rms, sample
 
 
 def seen(model: nn.Module, loss: Any, batch: Any, **given: Any) -> Evidence:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from firststep import losses
 from firststep.checking import check
-from firststep.checking._guard import untouched
+from firststep.checking.probe._guard import untouched
 
 
 def digest(*things: Any) -> str:

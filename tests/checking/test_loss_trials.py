@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from firststep.checking import check
-from firststep.checking._evidence import Evidence
+from firststep.checking.probe._evidence import Evidence
 
 
 def _evidence(loss: object, targets: object, width: int = 3, n: int = 6) -> Evidence:

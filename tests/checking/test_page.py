@@ -14,7 +14,7 @@ import pytest
 
 from firststep import reporting
 from firststep.checking import CheckReport
-from firststep.checking._page import page
+from firststep.checking.view._page import page
 
 from . import reports
 

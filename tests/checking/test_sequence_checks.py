@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from firststep.checking._sequence_checks import _Sequences, _sequences, _too_short
+from firststep.checking.rules._sequence_checks import _Sequences, _sequences, _too_short
 
 from .examples import report
 from .targets import channels, judged, silent, words

@@ -9,7 +9,7 @@ import pytest
 import rich.console
 
 from firststep.checking import CheckReport, verdict
-from firststep.checking._rows import BEFORE, position, shown
+from firststep.checking.view._rows import BEFORE, position, shown
 
 from . import reports
 

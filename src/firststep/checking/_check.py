@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 from ..errors import CheckError, did_you_mean
-from ._asked import Forward, asked
-from ._probe import Progress, probe
 from ._report import CheckReport, ordered
-from ._rules import CHECKS
+from .probe._asked import Forward, asked
+from .probe._probe import Progress, probe
+from .rules import CHECKS
 
 TASKS = ("causal-lm",)
 """What ``task`` may say."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckError
-from ._evidence import Evidence
 from ._finding import SEVERITIES, Finding, Severity
+from .probe._evidence import Evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class CheckReport:
 
     def text(self, width: int | None = None) -> str:
         """The report as text that fits ``width``, by default the terminal."""
-        from ._text import text
+        from .view._text import text
 
         return text(self, width)
 
@@ -102,7 +102,7 @@ class CheckReport:
             OSError: when the folder cannot be written.
         """
         from .. import reporting
-        from ._page import page
+        from .view._page import page
 
         reporting.save(page(self), path)
         return Path(path)
@@ -112,12 +112,12 @@ class CheckReport:
 
     def __rich__(self) -> Any:
         """What rich prints: the text in colours."""
-        from ._text import coloured
+        from .view._text import coloured
 
         return coloured(self, None)
 
     def _repr_html_(self) -> str:
-        from ._page import embedded
+        from .view._page import embedded
 
         return embedded(self)
 

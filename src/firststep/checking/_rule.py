@@ -10,7 +10,7 @@ from ..losses import Text
 from ._finding import Finding, Found, Severity, severity
 
 if TYPE_CHECKING:
-    from ._evidence import Evidence
+    from .probe._evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)

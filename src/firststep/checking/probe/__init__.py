@@ -1,0 +1,1 @@
+"""Seeing: (model, loss, batch) -> Evidence."""

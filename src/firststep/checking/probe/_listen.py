@@ -1,0 +1,161 @@
+"""Listening to a model and a loss while they run: what passes through the layers, and which losses are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ... import losses
+from ._bounds import refuse_index, refuse_loss
+from ._broadcast import Broadcast, broadcast
+from ._calls import Applied, LossCall, our_call, recorded, torch_call
+from ._facts import facts
+from ._layer import Signal
+from ._noise import Drawn, drawn
+from ._origin import origin
+
+# fmt: off
+ACTIVATIONS = frozenset({
+    "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "selu_", "celu", "gelu", "silu",
+    "mish", "softplus", "softsign", "tanh", "tanh_", "sigmoid", "sigmoid_", "logsigmoid", "hardtanh",
+    "hardsigmoid", "hardswish", "softmax", "log_softmax", "prelu", "rrelu", "glu", "threshold",
+})
+# fmt: on
+_OF_LOSS = frozenset({"softmax", "log_softmax", "sigmoid", "logsigmoid"})
+
+
+class Listener(TorchFunctionMode):
+    """Hears activations and losses as they are called, and layers as they return.
+
+    Args:
+        model: whose modules give the places their names.
+        n: the number of examples, where it is known.
+    """
+
+    def __init__(self, model: nn.Module, n: int | None) -> None:
+        super().__init__()
+        self.model = model
+        self.signals: list[Signal] = []
+        self.calls: list[LossCall] = []
+        self.applied: list[Applied] = []
+        self.broadcasts: dict[Broadcast, None] = {}
+        self.outputs: dict[int, tuple[int, ...]] = {}
+        self.entered: set[str] = set()
+        self.drawn: dict[Drawn, None] = {}
+        self.dropouts: dict[Any, Drawn] = {}
+        self._names = {id(module): name for name, module in model.named_modules()}
+        self._within: list[str] = []
+        self._n = n
+        self._deaf = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._deaf:
+            return func(*args, **kwargs)
+        call = torch_call(func, args, kwargs)
+        if call is not None:
+            return self._loss(call, lambda: func(*args, **kwargs))
+        refuse_index(func, args, kwargs)
+        result = func(*args, **kwargs)
+        name = getattr(func, "__name__", "").replace("log_sigmoid", "logsigmoid")  # F.logsigmoid's name is the former
+        if name in ACTIVATIONS and isinstance(result, Tensor):
+            if self._within:
+                self._signal(name.rstrip("_"), result, function=True)
+            elif name in _OF_LOSS and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
+                with self._quiet(), suppress(RuntimeError):
+                    self.applied.append(Applied(name, origin(args[0]), facts(args[0])))
+        if self.outputs and not self._within:
+            one = broadcast(name, args, result, self.outputs)
+            self.broadcasts |= {} if one is None else {one: None}
+        self._noise(drawn(self.place or "model", name, args, kwargs, result), result)
+        return result
+
+    def _noise(self, one: Drawn | None, result: Any) -> None:
+        if one is not None:
+            self.drawn[one] = None
+            if one.is_dropout and result.grad_fn is not None:
+                self.dropouts[result.grad_fn] = one
+
+    def ours(self, spec: Any, tensors: Any, options: Any, asked: Any, run: Callable[[], Any]) -> Any:
+        """As the watcher of our losses."""
+        if self._deaf:
+            return run()
+        return self._loss(our_call(spec, tensors, options, asked), run)
+
+    @property
+    def place(self) -> str:
+        """The module that is running; empty for the model itself and outside of it."""
+        return self._within[-1] if self._within else ""
+
+    def _loss(self, call: Mapping[str, Any], run: Callable[[], Any]) -> Any:
+        inside = self.place or ("model" if self._within else "loss")
+        with self._quiet():
+            try:
+                refuse_loss(call)
+                result = run()
+            except Exception as error:
+                self._keep(recorded(call, inside, error=f"{type(error).__name__}: {error}"))
+                raise
+            with suppress(RuntimeError):
+                self._keep(recorded(call, inside, result))
+        return result
+
+    def _keep(self, call: LossCall | None) -> None:
+        if call is not None:
+            self.calls.append(call)
+
+    def _signal(self, kind: str, output: Tensor, *, function: bool) -> None:
+        if output.is_floating_point() and output.numel():
+            with self._quiet(), suppress(RuntimeError):  # under vmap no number can be read
+                self.signals.append(Signal.of(self.place, kind, output, self._n, function=function))
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Inside a loss, and while we look, nothing is heard."""
+        before, self._deaf = self._deaf, True
+        try:
+            yield
+        finally:
+            self._deaf = before
+
+    def enter(self, module: nn.Module, *_: Any) -> None:
+        """A module begins."""
+        name = self._names[id(module)]
+        self.entered.add(name)
+        self._within.append(name)
+
+    def leave(self, module: nn.Module, _: Any, output: Any) -> None:
+        """A module returns: one with parameters of its own is a layer."""
+        first = next((one for one in _first(output)), None)
+        own = any(one is not None for one in module._parameters.values()) or "parametrizations" in module._modules
+        if first is not None and (own or isinstance(module, (nn.MultiheadAttention, nn.modules.batchnorm._NormBase))):
+            self._signal(type(module).__name__.removeprefix("Parametrized"), first, function=False)
+        self._within.pop()
+
+
+def _first(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (tuple, list)) and output:
+        yield from _first(output[0])
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Everything that runs inside is heard."""
+    handles = []
+    try:
+        for module in dict.fromkeys(listener.model.modules()):
+            handles.append(module.register_forward_pre_hook(listener.enter))
+            handles.append(module.register_forward_hook(listener.leave))
+        with listener, losses.watching(listener.ours):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,1 @@
+"""Showing: a report as text and as a page."""
