@@ -31,7 +31,9 @@ def report(lines: str, seed: int = 0) -> CheckReport:
     """The check of what the lines define."""
     scope = names(lines, seed)
     given = {name: scope[name] for name in ("optimizer", "forward", "task") if name in scope}
-    return check(scope["model"], scope["loss"], scope["batch"], **given)
+    found = check(scope["model"], scope["loss"], scope["batch"], **given)
+    assert not found.failed, found.failed
+    return found
 
 
 def told(one: CheckReport) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -184,3 +185,96 @@ def test_a_total_is_its_mean() -> None:
     model = nn.Linear(4, 3)
     loss = losses.FocalLoss()
     assert loss_of(model, loss.total, (X, Y)) == pytest.approx(float(loss(model(X), Y).detach()), rel=1e-6)
+
+
+class Logits(NamedTuple):
+    logits: Tensor
+    hidden: Tensor
+
+
+class Named(nn.Module):
+    """Returns an object with fields."""
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind, self.layer = kind, nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.kind(logits=self.layer(x), hidden=x)
+
+
+@pytest.mark.parametrize("kind", [Logits, SimpleNamespace])
+@pytest.mark.parametrize(
+    "loss", [lambda out, y: F.cross_entropy(out.logits, y), nn.CrossEntropyLoss(), F.cross_entropy]
+)
+def test_objects_with_fields_reach_the_loss_as_the_loss_takes_them(kind: Any, loss: Any) -> None:
+    model = Named(kind)
+    expected = float(F.cross_entropy(model.layer(X), Y).detach())
+    assert loss_of(model, loss, (X, Y)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_loss_of_the_output_that_takes_targets_too_is_given_none() -> None:
+    model = nn.Linear(4, 3)
+    found = loss_of(model, lambda output, y: output.square().mean() if y is None else y, (X, None))
+    assert found == pytest.approx(float(model(X).detach().square().mean()), rel=1e-6)
+
+
+def test_a_list_is_one_argument_where_the_model_takes_one() -> None:
+    class Lists(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, images: list[Tensor]) -> Tensor:
+            return torch.stack([self.layer(one) for one in images])
+
+    assert check(Lists(), nn.CrossEntropyLoss(), (list(X), Y)).evidence.crash is None
+    assert check(Two(), losses.InfoNCELoss(), ([X, X + 1], None)).evidence.crash is None
+
+
+def test_an_optimizer_is_one() -> None:
+    for given, what in (("adam", "str"), (torch.optim.Adam, "the class Adam")):
+        with pytest.raises(CheckError) as error:
+            check(nn.Linear(4, 3), nn.CrossEntropyLoss(), (X, Y), optimizer=given)
+        assert str(error.value) == (
+            f"check(optimizer=...): expected an optimizer of this model, was given {what}. "
+            "Type torch.optim.AdamW(model.parameters())"
+        )
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:Sparse")
+def test_odd_models_and_batches_raise_nothing() -> None:
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+            return adjacency @ self.layer(x)
+
+    class Dense(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input.to_dense())
+
+    eye = torch.eye(6)
+    for adjacency in (eye.to_sparse_csr(), eye.to_sparse_coo(), eye):
+        report = check(Graph(), nn.CrossEntropyLoss(), ((X, adjacency), Y))
+        assert report.evidence.crash is None, report.evidence.crash
+    assert check(Dense(4, 3), nn.CrossEntropyLoss(), (X.to_sparse(), Y)).evidence.crash is None
+    nested = torch.nested.nested_tensor([torch.randn(2, 4), torch.randn(3, 4)], layout=torch.jagged)
+    check(nn.Linear(4, 3), lambda o, y: sum(one.mean() for one in o.unbind()), (nested, None))
+    assert check(torch.jit.script(nn.Linear(4, 3)), nn.CrossEntropyLoss(), (X, Y)).ok
+
+
+def test_a_rule_that_cannot_judge_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    from firststep.checking import _check
+
+    def fails(_: Any) -> Any:
+        raise ZeroDivisionError("by nothing")
+
+    broken = dataclasses.replace(_check.CHECKS[0], find=fails)
+    monkeypatch.setattr(_check, "CHECKS", (broken, *_check.CHECKS[1:]))
+    report = check(nn.Linear(4, 3), nn.CrossEntropyLoss(), (X, Y))
+    assert report.failed == ("FS001: ZeroDivisionError: by nothing",)
+    assert report.ok
+    assert "could not judge this model: FS001: ZeroDivisionError: by nothing" in report.text(100)

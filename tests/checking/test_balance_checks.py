@@ -74,6 +74,17 @@ def test_sound_weights(lines: str) -> None:
     silent(lines, "FS210")
 
 
+def test_a_weight_of_zero_is_told() -> None:
+    assert words(weighted("[1.0, 2.0, 0.0]"), "FS210") == (
+        "info",
+        "loss",
+        "class 2 occurs 5 times in 100 targets and weighs 0",
+        "a weight above 0, unless the class is meant to be left out",
+        "weight[2] = 1.0",
+    )
+    silent(weighted("[1.0, 2.0, 0.0]", "torch.arange(100) % 2"), "FS210")
+
+
 def test_pos_weight_word_for_word() -> None:
     assert words(positive("0.1", 10), "FS211") == (
         "warning",
@@ -86,7 +97,12 @@ def test_pos_weight_word_for_word() -> None:
 
 @pytest.mark.parametrize(
     ("weight", "count", "what"),
-    [("0.1", 10, "share of positives"), ("0.4", 10, "count less"), ("20.0", 20, "their number")],
+    [
+        ("0.1", 10, "share of positives"),
+        ("0.4", 10, "count less"),
+        ("20.0", 20, "their number"),
+        ("1000.0", 50, "negatives hardly count"),
+    ],
 )
 def test_pos_weights(weight: str, count: int, what: str) -> None:
     assert what in judged(positive(weight, count), "FS211").measured
@@ -127,6 +143,8 @@ def test_pos_weight_of_channels() -> None:
         positive("4.0", 20),
         positive("0.3", 70),
         positive("0.5", 45),
+        positive("20.0", 50),
+        positive("400.0", 1),
         start(3, "nn.BCEWithLogitsLoss(pos_weight=torch.full((3,), 9.0))", 100, COLUMNS),
         start(1, "nn.BCEWithLogitsLoss(pos_weight=torch.tensor(0.5))", 4, "torch.tensor([[0.0], [0], [1], [0]])"),
     ],

@@ -59,6 +59,8 @@ def test_relu_before_cross_entropy_word_for_word() -> None:
             "warning",
         ),
         ("model, loss = net, lambda o, t: F.cross_entropy(2 * torch.sigmoid(o) - 1, t)", "error"),
+        ("model = nn.Sequential(net, nn.LeakyReLU())", "warning"),
+        ("model = nn.Sequential(net, nn.PReLU())", "warning"),
     ],
 )
 def test_activations_of_a_classifier_are_named(lines: str, severity: str) -> None:
@@ -98,6 +100,20 @@ def test_sigmoid_twice_word_for_word() -> None:
         "model, loss, batch = nn.Sequential(one, nn.Sigmoid()), losses.HingeLoss(), (x, 2 * flags - 1)",
         "model, batch = one, (x, flags)\n"
         "loss = lambda o, t: F.binary_cross_entropy_with_logits(torch.special.expit(o).squeeze(1), t.squeeze(1))",
+        "model, batch = net, (x, many)\n"
+        "loss = lambda o, t: F.binary_cross_entropy_with_logits(torch.cat([o[:, :5].sigmoid(), o[:, 5:].sigmoid()], 1)"
+        ", t)",
+        *(
+            f"model, batch = net, (x, many)\nloss = lambda o, t: F.binary_cross_entropy_with_logits({join}, t[:, 5:])"
+            for join in (
+                "torch.cat([o[:, :3], o[:, 3:].sigmoid()], 1)[:, 5:]",
+                "torch.stack([o[:, :5], o[:, 5:].sigmoid()], 2)[..., -1]",
+                "torch.cat([o[:, :3], o[:, 3:].sigmoid()], 1).split([5, 5], 1)[1]",
+                "torch.cat([o[:, :3], o[:, 3:].sigmoid()], -1).chunk(2, -1)[1]",
+                "torch.cat([o[:, :5], o[:, 5:].sigmoid()], 1).split([5, 5], 1)[1] * 2 - 1",
+                "torch.cat([o[:, :5], o[:, 5:].sigmoid()], 1).split([5, 5], 1)[1] * 2",
+            )
+        ),
         "model, batch = nn.Sequential(net, nn.Sigmoid()), (x, many)\n"
         "def loss(o, t):\n    p = torch.sigmoid(o)\n    return 1 - 2 * (p * t).sum() / (p.sum() + t.sum())",
     ],
@@ -117,7 +133,13 @@ def test_sigmoid_twice_however_written(lines: str) -> None:
         "loss = lambda o, t: F.binary_cross_entropy_with_logits(8 * torch.tanh(o / 8), t)",
         "layers = nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 10, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)\n"
         "model = nn.Sequential(*layers, nn.Flatten())\nbatch = torch.randn(32, 3, 12, 12), y",
-        "model, loss = nn.Sequential(net, nn.LeakyReLU()), nn.CrossEntropyLoss()",
+        "model, loss = nn.Sequential(nn.LeakyReLU(), net), nn.CrossEntropyLoss()",
+        "model, batch = net, (x, many)\n"
+        "loss = lambda o, t: F.binary_cross_entropy_with_logits(torch.cat([o[:, :5].sigmoid(), o[:, 5:]], 1)[:, 5:],"
+        " t[:, 5:])",
+        "model, batch = net, (x, many)\n"
+        "loss = lambda o, t: F.binary_cross_entropy_with_logits(torch.cat([o[:, :5].sigmoid(), o[:, 5:]], 1)[:, 4:],"
+        " t[:, 4:])",
         "proto = torch.randn(10, 10)\nmodel, loss = net, lambda o, t: F.cross_entropy(-torch.cdist(o, proto) / 3, t)",
         "model, loss, batch = one, nn.BCEWithLogitsLoss(), (x, flags)\ninit.constant_(one.bias, 0.5)",
         "model, loss, batch = nn.Sequential(one, nn.Sigmoid()), nn.BCELoss(), (x, flags)",

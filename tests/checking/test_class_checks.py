@@ -302,3 +302,21 @@ def test_counts_given_back_are_only_told() -> None:
         "FS207",
         info=True,
     )
+
+
+RECURRENT = """
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru, self.head = nn.GRU(5, 8, batch_first=True), nn.Linear(8, 4)
+    def forward(self, x):
+        return self.head(self.gru(x)[0])
+model = Tagger(); loss = lambda o, t: F.cross_entropy({}, t); batch = torch.randn(6, {}, 5), torch.randint(4, (6, {}))
+"""
+
+
+@pytest.mark.parametrize(("output", "length"), [("o.view(6, 4, 9)", 9), ("o", 4), ("o.reshape(6, 4, -1)", 7)])
+def test_the_other_axis_after_a_recurrent_layer(output: str, length: int) -> None:
+    """What it puts out is not contiguous, so that the layer after it is a product and a sum of its own."""
+    judged(RECURRENT.format(output, length, length), "FS205")
+    silent(RECURRENT.format("o.transpose(1, 2)", length, length), "FS205")

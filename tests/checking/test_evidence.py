@@ -255,3 +255,26 @@ def test_sparse_gradients_count_with_what_they_leave_out() -> None:
     assert exact.is_sparse
     assert found["0.weight"].gradient == pytest.approx(float(exact.to_dense().square().mean().sqrt()), rel=1e-5)
     assert found["0.weight"].woken > 0
+
+
+@pytest.mark.parametrize("kind", ["autocast", "bfloat16", "float64", "compiled", "frozen", "tied"])
+def test_starts_of_every_kind_are_sound(kind: str) -> None:
+    model: Any = net()
+    inputs, targets = BATCH
+    if kind == "bfloat16":
+        model, inputs = model.bfloat16(), inputs.bfloat16()
+    elif kind == "float64":
+        model, inputs = model.double(), inputs.double()
+    elif kind == "compiled":
+        model = torch.compile(model, backend="eager")
+    elif kind == "frozen":
+        model[:4].requires_grad_(False)
+    elif kind == "tied":
+        model = nn.Sequential(model[0], nn.ReLU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16), nn.Linear(16, 3))
+        model[4].weight = model[2].weight
+    with torch.autocast("cpu", torch.bfloat16, enabled=kind == "autocast"):
+        report = check(model, nn.CrossEntropyLoss(), (inputs, targets))
+    assert report.ok, report.findings
+    assert report.evidence.loss == pytest.approx(math.log(3), rel=0.2)
+    layers = [layer for layer in report.evidence.layers if layer.kind == "Linear"]
+    assert all(layer.gradient > 0 for layer in layers[-1:])

@@ -269,3 +269,28 @@ def test_the_draw_of_narrow_layers_is_no_slope(act: str, width: int, n: int) -> 
 def test_narrow_sigmoids_are_named_still(width: int, depth: int) -> None:
     for seed in range(3):
         assert "FS508" in report(CHAIN.format(width=width, depth=depth, act="nn.Sigmoid()", n=16), seed).codes
+
+
+class Gate(nn.Module):
+    """A branch behind a gate of 0, whose last layer is 0 or not."""
+
+    def __init__(self, zero: bool) -> None:
+        super().__init__()
+        self.layer, self.gate = nn.Linear(64, 64), nn.Parameter(torch.zeros(1))
+        if zero:
+            nn.init.zeros_(self.layer.weight)
+            nn.init.zeros_(self.layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.gate * F.relu(self.layer(x))
+
+
+def test_two_zeros_that_are_multiplied() -> None:
+    def run(zero: bool) -> CheckReport:
+        return check(nn.Sequential(nn.Linear(20, 64), Gate(zero), nn.Linear(64, 10)), nn.CrossEntropyLoss(), (X, Y))
+
+    one = of(run(zero=True), "FS503")
+    assert (one.severity, one.place) == ("error", "1")
+    assert one.measured == "gradient exactly 0 in 3 of 7 parameters: 1, 1.layer"
+    assert one.fix == "let one of them not start at 0: nn.init.xavier_normal_(model[1].layer.weight)"
+    assert "FS503" not in run(zero=False).codes

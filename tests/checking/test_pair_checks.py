@@ -148,3 +148,34 @@ def test_labels_without_partners(loss: str) -> None:
     judged(start(4, loss, 16, "torch.ones(16).long()"), "FS218")
     silent(start(4, loss, 16, "torch.arange(16) // 4"), "FS218")
     silent(start(4, loss, 16, "torch.arange(16).clamp(min=5)"), "FS218", info=True)
+
+
+SCORES = """
+model = nn.Linear(5, 8)
+def loss(o, t):
+    z = F.normalize(o, dim=1)
+    {}
+batch = torch.randn(16, 5), torch.arange(16)
+"""
+
+
+def test_own_positive_word_for_word() -> None:
+    assert words(SCORES.format("return F.cross_entropy(z @ z.T / 0.05, t)"), "FS218") == (
+        "warning",
+        "targets",
+        "the scores are symmetric, and the target of each of 16 rows is the row itself, its largest score",
+        "another view of the sample as its positive, and its score with itself left out",
+        'scores.fill_diagonal_(-float("inf")), with the index of the other view as target',
+    )
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "return F.cross_entropy(z @ F.normalize(o + 0.3 * torch.randn_like(o), dim=1).T / 0.1, t)",
+        "s = (z @ z.T / 0.1).masked_fill(torch.eye(16, dtype=torch.bool), -1e9)\n"
+        "    return F.cross_entropy(s, (t + 8) % 16)",
+    ],
+)
+def test_positives_of_another_view(lines: str) -> None:
+    silent(SCORES.format(lines), "FS218")

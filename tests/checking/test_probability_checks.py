@@ -178,3 +178,40 @@ def test_unstable_pairs_are_a_remark(lines: str, measured: str) -> None:
 )
 def test_sound_starts_are_silent(lines: str, seed: int) -> None:
     silent(lines, seed, "FS105", "FS106", "FS107")
+
+
+HAND = "model, batch = one, (x, flags)\ndef loss(o, t):\n    {}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "return -(t * o.clamp(1e-7, 1).log() + (1 - t) * (1 - o).clamp(1e-7, 1).log()).mean()",
+        "p = o.clamp(1e-6, 1 - 1e-6)\n    return -torch.where(t > 0.5, p.log(), (1 - p).log()).mean()",
+        "return 1 - (2 * (o * t).sum() + 1) / (o.sum() + t.sum() + 1)",
+        "both = (o * t).sum()\n    return 1 - both / (o.sum() + t.sum() - both)",
+    ],
+)
+def test_a_layer_s_output_as_probabilities_by_hand(lines: str) -> None:
+    found = the(started(HAND.format(lines)), "FS105")
+    assert found.severity == "warning"
+    assert found.fix == "output = torch.sigmoid(output), before it is compared"
+    assert [clue.channel for clue in found.evidence] == ["metamorphic"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "return ((o - t) ** 2).mean()",
+        "return (o - t).abs().mean()",
+        "return (o.clamp(min=0) - o * t + torch.log1p(torch.exp(-o.abs()))).mean()",
+        "return F.softplus(o).sub(o * t).mean()",
+        "return F.relu(1 - (2 * t - 1) * o).mean()",
+        "return F.relu((1 - 2 * t) * o).mean()",
+        "p = 1 / (1 + torch.exp(-o))\n    return 1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1)",
+        "return torch.exp((1 - 2 * t) * o).mean()",
+        "return (1 - F.cosine_similarity(o, t, dim=0)).mean()",
+    ],
+)
+def test_losses_by_hand_of_logits_and_values(lines: str) -> None:
+    assert "FS105" not in started(HAND.format(lines)).codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -285,3 +286,117 @@ def test_what_the_optimizer_holds_is_sound() -> None:
     model = Listed([nn.Linear(20, 20)])
     optimizer = torch.optim.SGD([*model.parameters(), *model.held[0].parameters()], lr=0.1)
     assert "FS510" not in findings(model, optimizer=optimizer).codes
+
+
+class Outside(nn.Module):
+    """A model that passes what it computed through something that it does not hold."""
+
+    def __init__(self, through: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(20, 32), nn.Linear(32, 10)
+        self.__dict__["through"] = through
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(self.through(F.relu(self.one(x))))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_layer_of_a_closure_word_for_word(given: bool) -> None:
+    layer = nn.Linear(32, 32)
+    model = Outside(lambda x: layer(x))
+    more = {"optimizer": torch.optim.SGD(model.parameters(), lr=0.1)} if given else {}
+    one = of(findings(model, **more), "FS510")
+    assert (one.severity, one.place) == ("error" if given else "warning", "model")
+    assert one.measured == (
+        "2 trained tensors of shape (32, 32), (32,) that model.parameters() lacks: they are from outside of the model"
+    )
+    assert one.expected == "layers and parameters that the model knows"
+    assert one.fix == (
+        "make it an attribute in __init__, as in self.layer = layer, or .requires_grad_(False) if it is fixed"
+    )
+
+
+def test_a_layer_that_forward_creates_word_for_word() -> None:
+    one = of(findings(Outside(lambda x: nn.Linear(32, 32)(x))), "FS510")
+    assert (one.severity, one.place) == ("error", "model")
+    assert one.measured.endswith("that model.parameters() lacks: forward creates them anew in every pass")
+    assert one.fix == (
+        "create the layer in __init__, as in self.layer = nn.Linear(...), and call self.layer(x) in forward"
+    )
+
+
+def _force(x: Tensor) -> Tensor:
+    """The gradient of an energy by what is a leaf in every pass."""
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad((x**3).sum(), x, create_graph=True)[0]
+
+
+CAPTURED = nn.Linear(32, 32)
+TENSOR = torch.ones(32, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("through", "remark"),
+    [
+        (lambda x: nn.LayerNorm(32)(x), True),
+        (lambda x: copy.deepcopy(CAPTURED).requires_grad_(False)(x), False),
+        (lambda x: x + _force(x), False),
+        (lambda x: x * TENSOR, True),
+    ],
+    ids=["constants", "frozen", "a derivative", "a tensor"],
+)
+def test_what_is_from_outside_and_may_be_meant(through: Callable[[Tensor], Tensor], remark: bool) -> None:
+    report = findings(Outside(through))
+    assert [one.severity for one in report.findings if one.code == "FS510"] == ["info"] * remark, told(report)
+    assert report.ok, told(report)
+
+
+def test_another_model_that_the_optimizer_holds_is_sound() -> None:
+    model = Outside(lambda x: CAPTURED(x))
+    optimizer = torch.optim.SGD([*model.parameters(), *CAPTURED.parameters()], lr=0.1)
+    assert "FS510" not in findings(model, optimizer=optimizer).codes
+
+
+def test_another_model_that_the_callers_forward_runs_is_a_remark() -> None:
+    other = nn.Linear(10, 10)
+    report = findings(Three(straight), forward=lambda m, x: other(m(x)))
+    assert of(report, "FS510").severity == "info"
+
+
+def test_a_critic_in_the_loss_is_sound() -> None:
+    critic = nn.Linear(10, 1)
+    report = findings(Three(straight), lambda output, _: F.softplus(-critic(output)).mean())
+    assert "FS510" not in report.codes, told(report)
+
+
+def test_a_layer_that_the_first_pass_makes_is_known() -> None:
+    def run(m: Any, x: Tensor) -> Tensor:
+        if not hasattr(m, "late"):
+            m.late = nn.Linear(64, 64)
+        return m.three(F.relu(m.late(F.relu(m.one(x)))))
+
+    assert "FS510" not in findings(Three(run)).codes
+
+
+class Blocks(nn.Module):
+    """Blocks that give two results each; the last one's first is left over, or that of the one before."""
+
+    def __init__(self, unused: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Three(straight) for _ in range(3))
+        self.unused = unused
+
+    def forward(self, x: Tensor) -> Any:
+        total: Any = 0
+        for i, block in enumerate(self.blocks):
+            h = F.relu(block.one(x))  # type: ignore[operator]
+            total = total + block.three(h)  # type: ignore[operator]
+            back = block.two(h)  # type: ignore[operator]
+            x = x if i == self.unused else x - back[:, :20]
+        return total
+
+
+@pytest.mark.parametrize(("unused", "severity"), [(2, "info"), (1, "warning")])
+def test_what_the_last_block_leaves_over(unused: int, severity: str) -> None:
+    found = {one.place: one.severity for one in findings(Blocks(unused)).findings if one.code == "FS502"}
+    assert found[f"blocks.{unused}.two"] == severity

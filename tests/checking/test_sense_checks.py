@@ -129,6 +129,35 @@ batch = torch.randn(32, 20), (torch.arange(32)[:, None] % 2).float()
     ),
     (
         "FS408",
+        "log-likelihood of log-probabilities",
+        """
+model = nn.Sequential(nn.Linear(20, 5), nn.LogSoftmax(1))
+loss = lambda o, y: o.gather(1, y[:, None]).mean()
+batch = torch.randn(32, 20), torch.arange(32) % 5
+""",
+    ),
+    (
+        "FS408",
+        "dice score",
+        """
+model = nn.Conv2d(3, 1, 1)
+def loss(o, y):
+    p = o.sigmoid()
+    return (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
+batch = torch.randn(4, 3, 8, 8), torch.rand(4, 1, 8, 8).round()
+""",
+    ),
+    (
+        "FS408",
+        "accuracy",
+        """
+model = nn.Linear(20, 5)
+loss = lambda o, y: o.softmax(1).gather(1, y[:, None]).mean()
+batch = torch.randn(32, 20), torch.arange(32) % 5
+""",
+    ),
+    (
+        "FS408",
         "mse negated by hand",
         """
 model = nn.Linear(20, 3)
@@ -270,3 +299,36 @@ def test_other_forms_are_named(case: tuple[str, str, str], seed: int) -> None:
     code, _, lines = case
     found = report(lines, seed)
     assert code in found.codes, told(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("name", "severity"),
+    [("log-likelihood of log-probabilities", "error"), ("dice score", "warning"), ("accuracy", "warning")],
+)
+def test_scores_are_more_than_told(name: str, severity: str, seed: int) -> None:
+    found = report(next(lines for _, other, lines in FAULTS if other == name), seed)
+    assert [one.severity for one in found.findings if one.code == "FS408"] == [severity], told(found)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # ordered classes: a high output says that the class is a later one
+        """
+model = nn.Linear(20, 6)
+def loss(o, y):
+    later = (y[:, None] > torch.arange(6)).float()
+    return -(later * F.logsigmoid(o) + (1 - later) * F.logsigmoid(-o)).mean()
+batch = torch.randn(32, 20), torch.arange(32) % 5
+""",
+        """
+model = nn.Linear(20, 6)
+loss = lambda o, y: -(-o).log_softmax(1).gather(1, y[:, None]).mean()
+batch = torch.randn(32, 20), torch.arange(32) % 6
+""",
+    ],
+)
+def test_outputs_that_mean_something_else(lines: str) -> None:
+    found = report(lines)
+    assert found.ok, told(found)

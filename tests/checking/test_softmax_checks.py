@@ -186,3 +186,20 @@ def test_wrong_axis_however_written(lines: str) -> None:
 )
 def test_sound_starts_are_silent(lines: str, seed: int) -> None:
     silent(lines, seed, "FS101", "FS109", "FS110")
+
+
+@pytest.mark.parametrize(
+    ("over", "code"),
+    [
+        ("o - torch.logsumexp(o, {}, keepdim=True)", "logsumexp"),
+        ("o.log_softmax({})", "log_softmax"),
+        ("F.softmax(o, dim={}).log()", "softmax"),
+    ],
+)
+def test_a_softmax_over_the_batch_by_hand(over: str, code: str) -> None:
+    lines = "model, loss = net, lambda o, t: -({}).gather(1, t[:, None]).mean()"
+    found = the(started(lines.format(over.format(0))), "FS110")
+    assert found.severity == "warning"
+    assert found.measured == f"the loss makes a {code} along axis 0 of (32, 10), over the batch"
+    for axis in (1, -1):
+        silent(lines.format(over.format(axis)), 0, "FS110")

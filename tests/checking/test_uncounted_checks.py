@@ -32,7 +32,7 @@ targets = torch.arange(64).reshape(1, 8, 8) % 5
 targets[0, 4:, 4:] = 255
 batch = torch.randn(1, 3, 8, 8), targets
 """,
-        "info",
+        "warning",
         "loss",
         "targets is 255 where nothing counts: 25 % do not count, and are in the denominator",
         "the sum of what counts, divided by how much counts",
@@ -117,3 +117,34 @@ def test_other_forms_are_named(case: tuple[str, str, str], seed: int) -> None:
     code, _, lines = case
     found = report(lines, seed)
     assert code in found.codes, told(found)
+
+
+MASKED = """
+model = nn.Conv1d(3, 5, 1)
+{}
+targets = torch.randint(5, (8, 12))
+targets[:, 7:] = -100
+batch = torch.randn(8, 3, 12), {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "severity"),
+    [
+        ('loss = lambda o, y: F.cross_entropy(o, y, reduction="none").mean()', "targets", "warning"),
+        (
+            'loss = lambda o, y: (F.cross_entropy(o, y[0], reduction="none") * y[1]).mean()',
+            "(targets.clamp(min=0), (targets >= 0).float())",
+            "warning",
+        ),
+        (
+            "loss = lambda o, y: (-o.log_softmax(1).gather(1, y[0][:, None])[:, 0] * y[1]).mean()",
+            "(targets.clamp(min=0), (targets >= 0).float())",
+            "info",
+        ),
+    ],
+)
+def test_as_much_of_each_example(loss: str, targets: str, severity: str) -> None:
+    """Of a loss whose values are known it is exact; else it may be a constant."""
+    found = report(MASKED.format(loss, targets))
+    assert [one.severity for one in found.findings if one.code == "FS304"] == [severity], told(found)

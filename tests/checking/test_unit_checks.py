@@ -98,3 +98,42 @@ batch = torch.ones({n}, 30) * torch.linspace(1, 2, {n})[:, None], torch.arange({
         layer = next(one for one in found.evidence.layers if one.kind == "relu")
         assert layer.dead + layer.on == 1
         assert "FS603" not in found.codes, told(found)
+
+
+@pytest.mark.parametrize(("chosen", "severity"), [("torch.cdist(z, self.codes).argmin(1)", "info"), ("0 * y", "error")])
+def test_codes_that_are_all_the_same_at_the_start_are_a_remark(chosen: str, severity: str) -> None:
+    """Of codes far away the same one is nearest for all; the same index that is not looked up is a fault."""
+    lines = f"""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(16, 4), nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 16))
+        self.register_buffer("codes", torch.arange(1.0, 9.0)[:, None].expand(8, 4) * 20)
+    def forward(self, x):
+        z, y = self.encoder(x), torch.arange(len(x))
+        return self.decoder(z + (self.codes[{chosen}] - z).detach())
+model, loss = Model(), nn.MSELoss()
+batch = torch.randn(32, 16), torch.randn(32, 16)
+"""
+    found = report(lines)
+    assert [one.severity for one in found.findings if one.code == "FS604"] == [severity], told(found)
+
+
+CONSTANT = """
+model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 5))
+nn.init.normal_(model[0].weight, std={})
+nn.init.ones_(model[0].bias)
+loss = nn.CrossEntropyLoss()
+batch = {} * torch.randn(32, 20), torch.arange(32) % 5
+"""
+
+
+@pytest.mark.parametrize(("std", "size", "told_of"), [(1e-6, 1.0, True), (1e-4, 1.0, False), (0.1, 1e-5, False)])
+def test_a_first_layer_that_is_its_bias(std: float, size: float, told_of: bool) -> None:
+    """Tiny inputs are no fault of the layer, and are named as what they are."""
+    found = report(CONSTANT.format(std, size))
+    ours = [one for one in found.findings if one.code == "FS604"]
+    assert [(one.severity, one.place, one.fix) for one in ours] == (
+        [("error", "0", "model[0].reset_parameters()")] if told_of else []
+    ), told(found)
+    assert not ours or ours[0].measured.startswith("the output of 0 is its bias: the inputs make 4.")

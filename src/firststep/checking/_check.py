@@ -8,8 +8,10 @@ from typing import Any
 from torch import nn
 
 from ..errors import CheckError, did_you_mean
+from ._finding import Finding
 from ._report import CheckReport, ordered
 from .probe._asked import Forward, asked
+from .probe._evidence import Evidence
 from .probe._probe import Progress, probe
 from .rules import CHECKS
 
@@ -71,6 +73,18 @@ def check(
     if task is not None and task not in TASKS:
         raise CheckError(f"check(task={task!r}): expected None or one of {', '.join(map(repr, TASKS))}")
     evidence = probe(asked(model, loss, batch, optimizer, forward, task, seed), progress or (lambda _: None))
-    found = [finding for one in CHECKS for finding in one.findings(evidence)]
+    found, failed = _judged(evidence)
     kept = ordered([one for one in found if one.code not in ignore])
-    return CheckReport(kept, evidence, tuple(sorted({one.code for one in found} & set(ignore))))
+    return CheckReport(kept, evidence, tuple(sorted({one.code for one in found} & set(ignore))), failed)
+
+
+def _judged(evidence: Evidence) -> tuple[list[Finding], tuple[str, ...]]:
+    """What the rules found, and which could not judge: a look at an odd model must not end in our own error."""
+    found: list[Finding] = []
+    failed: list[str] = []
+    for one in CHECKS:
+        try:
+            found += one.findings(evidence)
+        except Exception as error:
+            failed.append(f"{one.code}: {type(error).__name__}: {error}")
+    return found, tuple(failed)

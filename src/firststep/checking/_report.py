@@ -23,6 +23,7 @@ class CheckReport:
         findings: the most severe first.
         evidence: all that was seen.
         ignored: the codes that were not to be reported, among those found.
+        failed: checks that could not judge this model, each with its own error: please report them.
 
     ``print`` it to read it; in a notebook it shows itself.
     """
@@ -30,6 +31,7 @@ class CheckReport:
     findings: tuple[Finding, ...]
     evidence: Evidence = field(repr=False)
     ignored: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -69,6 +71,7 @@ class CheckReport:
                     asdict(one) | {"evidence": [clue._asdict() for clue in one.evidence]} for one in self.findings
                 ],
                 "ignored": list(self.ignored),
+                "failed": list(self.failed),
                 "loss": evidence.loss,
                 "start": [
                     {"loss": call.name, **asdict(one)}

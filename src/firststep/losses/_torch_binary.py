@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +18,11 @@ _OURS = "firststep.losses.functional.binary_cross_entropy_with_logits"
 
 def _entropy(input: Tensor, target: Tensor) -> Tensor:
     return -(torch.xlogy(target, target) + torch.xlogy(1 - target, 1 - target)).mean()
+
+
+def _logits_start(input: Tensor, target: Tensor, pos_weight: Any = None, weight: Any = None) -> Tensor:
+    counted = 1 if pos_weight is None else 1 + (torch.as_tensor(pos_weight) - 1) * target
+    return math.log(2) * (counted * torch.ones_like(input) * (1 if weight is None else weight)).mean()
 
 
 BCE = LossSpec(
@@ -46,7 +52,9 @@ tensor(0.3081)
     draw=lambda generator, n: (uniform(generator, n, 5), uniform(generator, n, 5)),
     start=Start(
         Text("ln 2, at p = 1/2", "p = 1/2 时为 ln 2"),
-        lambda input, target: math.log(2),
+        lambda input, target, weight=None: math.log(2) * (
+            torch.ones_like(input) * (1 if weight is None else weight)
+        ).mean(),
         lambda input, target: (torch.full_like(input, 0.5), target),
     ),
     minimum=Minimum(
@@ -135,7 +143,7 @@ tensor(1.2505)
             "ln 2; with a positive weight ln 2 (1 + (c - 1) mean(t))",
             "ln 2；有正标签权重时为 ln 2 (1 + (c - 1) mean(t))",
         ),
-        lambda input, target: math.log(2),
+        _logits_start,
     ),
     minimum=Minimum(
         Text("0 for labels 0 and 1, the entropy of t otherwise", "标签为 0 和 1 时为 0，否则为 t 的熵"),

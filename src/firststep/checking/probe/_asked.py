@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import CheckError
-from ...losses import Total
+from ...losses import LossSpec, Total
 
 Forward = Callable[[Any, Any], Any]
 """``forward(model, inputs)``: how an odd model is run."""
@@ -50,13 +50,14 @@ class Asked:
             return self.forward(self.model, inputs)
         if isinstance(inputs, Mapping):
             return self.model(**inputs)
-        return self.model(*inputs) if isinstance(inputs, (tuple, list)) else self.model(inputs)
+        spread = isinstance(inputs, tuple) or (isinstance(inputs, list) and not _takes(self.model, (inputs,)))
+        return self.model(*inputs) if spread else self.model(inputs)
 
     def cost(self, output: Any, targets: Any) -> Any:
         """What the loss returns, its first part where it returns several."""
         if self.loss is None:
             return _own_loss(output)
-        value = self.loss(*_arguments(self.loss, output, targets))
+        value = _first_that_fits(self.loss, _arguments(self.loss, output, targets))
         if isinstance(value, Total):
             return value.mean()
         if isinstance(value, Mapping):
@@ -89,6 +90,11 @@ def asked(
         raise CheckError(
             f"check(..., batch): expected a pair (inputs, targets), was given {what}. "
             "Several inputs go in a tuple or dict: (inputs, targets) = ((a, b), y). Without targets: (inputs, None)"
+        )
+    if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):
+        raise CheckError(
+            f"check(optimizer=...): expected an optimizer of this model, was given {_shown(optimizer)}. "
+            "Type torch.optim.AdamW(model.parameters())"
         )
     owners = [one for one in (model, loss) if isinstance(one, nn.Module)]
     if not any(True for one in owners for _ in one.parameters()):
@@ -126,35 +132,55 @@ def _own_loss(output: Any) -> Any:
     return loss
 
 
-def _arguments(loss: Callable[..., Any], output: Any, targets: Any) -> Sequence[Any]:
-    """Output and targets, each as it is or spread out where the loss takes more arguments."""
-    output = getattr(output, "logits", output)
-    ways: list[tuple[Any, ...]] = [(output,)]
-    if isinstance(output, (tuple, list)):
+def _shown(given: Any) -> str:
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+
+
+def _first_that_fits(loss: Callable[..., Any], ways: Sequence[tuple[Any, ...]]) -> Any:
+    """The loss, called in the first way that it takes; its own error where it takes none."""
+    first: Exception | None = None
+    for way in ways:
+        try:
+            return loss(*way)
+        except (AttributeError, TypeError) as error:
+            first = first or error
+    raise first or TypeError("no way to call the loss")
+
+
+def _arguments(loss: Callable[..., Any], output: Any, targets: Any) -> Sequence[tuple[Any, ...]]:
+    """Output and targets in every way that the loss may take: as they are, or spread out over more arguments.
+
+    Of an output with logits, such as those of transformers, losses of torch and ours take the logits.
+    """
+    outputs = [output]
+    if not isinstance(output, Tensor) and isinstance(getattr(output, "logits", None), Tensor):
+        outputs = [output.logits] if _of_tensors(loss) else [output, output.logits]
+    ways: list[tuple[Any, ...]] = [(one,) for one in outputs]
+    if isinstance(output, (tuple, list)) and type(output) in (tuple, list):  # no named tuple
         ways.append(tuple(output))
-    ends: list[tuple[Any, ...]] = [()] if targets is None else [(targets,)]
+    ends: list[tuple[Any, ...]] = [(), (None,)] if targets is None else [(targets,)]
     if isinstance(targets, (tuple, list)):
         ends.append(tuple(targets))
     candidates = [(*way, *end) for way in ways for end in ends]
-    try:
-        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
-    except (TypeError, ValueError):
-        return candidates[0]
-    if any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values()):
-        return _by_names(loss, candidates)
-    return next((one for one in candidates if _binds(signature, one)), candidates[0])
-
-
-def _by_names(loss: Any, candidates: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """A module of ours takes as many tensors as its declaration has, less those it owns."""
     spec = getattr(loss, "spec", None)
-    if spec is None:
-        return candidates[0]
-    wanted = len(spec.arguments) - len(spec.learned)
-    return next((one for one in candidates if len(one) == wanted), candidates[0])
+    if isinstance(spec, LossSpec):  # ours takes as many tensors as its declaration has, less those it owns
+        wanted = len(spec.arguments) - (len(spec.learned) if isinstance(loss, nn.Module) else 0)
+        whole = [one for one in candidates if len(one) == wanted]
+        return [one for one in whole if all(isinstance(part, Tensor) for part in one)] or whole or candidates[:1]
+    return [one for one in candidates if _takes(loss, one)] or candidates[:1]
 
 
-def _binds(signature: inspect.Signature, arguments: Sequence[Any]) -> bool:
+def _of_tensors(loss: Callable[..., Any]) -> bool:
+    home = type(loss).__module__ if isinstance(loss, nn.Module) else getattr(loss, "__module__", None) or ""
+    return home.startswith(("torch.", "firststep."))
+
+
+def _takes(function: Callable[..., Any], arguments: Sequence[Any]) -> bool:
+    """Whether its signature has room for these arguments; True where it has none to read."""
+    try:
+        signature = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
+    except (TypeError, ValueError):
+        return True
     try:
         signature.bind(*arguments)
     except TypeError:

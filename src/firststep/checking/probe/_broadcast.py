@@ -49,8 +49,16 @@ def broadcast(name: str, args: Sequence[Any], result: Any, outputs: Mapping[int,
         made, met = tuple(one.shape), tuple(other.shape)
         if len(made) < 2 or made[-1] != 1 or met != made[:-1] or met[-1] < 2:
             continue
-        if one.data_ptr() == other.data_ptr():  # an output with itself: all pairs are meant
+        if address(one) == address(other):  # an output with itself: all pairs are meant
             continue
-        if outputs.get(one.data_ptr()) == made and result.numel() > max(one.numel(), other.numel()):
+        if outputs.get(address(one)) == made and result.numel() > max(one.numel(), other.numel()):
             return Broadcast(name.strip("_"), made, met, tuple(result.shape))
     return None
+
+
+def address(tensor: Tensor) -> int:
+    """Where its numbers stand; 0 where it has no memory of its own, as a sparse one."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0

@@ -116,17 +116,19 @@ class LossCall:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A softmax or sigmoid that the loss itself made, outside of the model.
+    """A softmax, the sum in one, or a sigmoid that the loss itself made, outside of the model.
 
     Args:
-        kind: the function: "softmax", "log_softmax", "sigmoid", "logsigmoid".
+        kind: the function: "softmax", "log_softmax", "logsumexp", "sigmoid", "logsigmoid".
         origin: the functions that made what it was applied to.
         facts: the numbers it was applied to.
+        axis: along which it ran, where it was said.
     """
 
     kind: str
     origin: tuple[str, ...]
     facts: Facts
+    axis: int | None = None
 
 
 def torch_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:

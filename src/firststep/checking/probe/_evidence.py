@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from ._asked import Asked
 from ._broadcast import Broadcast
 from ._calls import Applied, LossCall
+from ._clones import Clones
 from ._dependency import Dependency
 from ._facts import Facts
 from ._layer import Layer
 from ._noise import Drawn
 from ._parameter import Parameter
 from ._start import Start
+from ._stray import Stray
 from ._trials import Trials
 
 
@@ -82,6 +84,9 @@ class Evidence:
         matters: for modules with trained parameters that get no gradient: whether the loss depends on them.
         drawn: the functions that drew random numbers in the training step, as dropout.
         dropped: the outputs that a dropout made, or the logits of which it did.
+        strays: the trained tensors that made the output and that nobody knows.
+        clones: modules beside each other that are equal, get equal gradients, and are equal after the virtual steps.
+        lookups: where an index was computed from activations (argmin, argmax): how many of ``layers`` came before.
     """
 
     asked: Asked
@@ -110,6 +115,9 @@ class Evidence:
     matters: Mapping[str, bool] = field(default_factory=dict)
     drawn: Sequence[Drawn] = ()
     dropped: Mapping[str, Drawn] = field(default_factory=dict)
+    strays: Sequence[Stray] = ()
+    clones: Sequence[Clones] = ()
+    lookups: Sequence[int] = ()
 
     @property
     def trained(self) -> Sequence[Parameter]:

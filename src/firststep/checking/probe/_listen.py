@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -25,7 +26,8 @@ ACTIVATIONS = frozenset({
     "hardsigmoid", "hardswish", "softmax", "log_softmax", "prelu", "rrelu", "glu", "threshold",
 })
 # fmt: on
-_OF_LOSS = frozenset({"softmax", "log_softmax", "sigmoid", "logsigmoid"})
+_OF_LOSS = frozenset({"softmax", "log_softmax", "logsumexp", "sigmoid", "logsigmoid"})
+_LOOKUPS = frozenset({"argmin", "argmax"})
 
 
 class Listener(TorchFunctionMode):
@@ -47,6 +49,7 @@ class Listener(TorchFunctionMode):
         self.entered: set[str] = set()
         self.drawn: dict[Drawn, None] = {}
         self.dropouts: dict[Any, Drawn] = {}
+        self.lookups: list[int] = []
         self._names = {id(module): name for name, module in model.named_modules()}
         self._within: list[str] = []
         self._n = n
@@ -64,12 +67,14 @@ class Listener(TorchFunctionMode):
         refuse_index(func, args, kwargs)
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", "").replace("log_sigmoid", "logsigmoid")  # F.logsigmoid's name is the former
-        if name in ACTIVATIONS and isinstance(result, Tensor):
-            if self._within:
-                self._signal(name.rstrip("_"), result, function=True)
-            elif name in _OF_LOSS and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
+        if name in _LOOKUPS and self._within:
+            self.lookups.append(len(self.signals))
+        if self._within and name in ACTIVATIONS and isinstance(result, Tensor):
+            self._signal(name.rstrip("_"), result, function=True)
+        elif not self._within and name in _OF_LOSS and args and isinstance(args[0], Tensor):
+            if isinstance(result, Tensor) and args[0].is_floating_point():
                 with self._quiet(), suppress(RuntimeError):
-                    self.applied.append(Applied(name, origin(args[0]), facts(args[0])))
+                    self.applied.append(Applied(name, origin(args[0]), facts(args[0]), _axis(args, kwargs)))
         if self.outputs and not self._within:
             one = broadcast(name, args, result, self.outputs)
             self.broadcasts |= {} if one is None else {one: None}
@@ -139,6 +144,13 @@ class Listener(TorchFunctionMode):
         self._within.pop()
 
 
+def _axis(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int | None:
+    """Along which axis a softmax ran."""
+    given = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    given = given[0] if isinstance(given, (tuple, list)) and len(given) == 1 else given
+    return given % args[0].ndim if isinstance(given, int) and args[0].ndim else None
+
+
 def _first(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
         yield output
@@ -152,6 +164,8 @@ def listening(listener: Listener) -> Iterator[None]:
     handles = []
     try:
         for module in dict.fromkeys(listener.model.modules()):
+            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
+                continue
             handles.append(module.register_forward_pre_hook(listener.enter))
             handles.append(module.register_forward_hook(listener.leave))
         with listener, losses.watching(listener.ours):

@@ -45,6 +45,7 @@ def of_loss(asked: Asked, output: Any, n: int) -> dict[str, Any]:
         "halves": lambda: few.halves() / whole if whole and few.count > 1 else None,
         "zeros": lambda: (few.of(mapped(_zeros, few.outputs), few.targets), whole),
         "right": few.right,
+        "probabilities": few.probabilities,
         "uncounted": lambda: few.uncounted(whole) if whole else None,
     }
     return found | {name: attempt(trial) for name, trial in trials.items()}
@@ -138,6 +139,17 @@ class _Few:
                 agree, contradict = (self.of(self._with(output, one), self.targets) for one in pair)
                 return agree, contradict
         return None
+
+    def probabilities(self) -> tuple[float, ...] | None:
+        """The loss of a yes or no where the output is the targets themselves, and others: see :class:`Trials`."""
+        outputs, targets = ([one for _, one in leaves(tree)] for tree in (self.outputs, self.targets))
+        if len(outputs) != 1 or len(targets) != 1 or outputs[0].shape != targets[0].shape:
+            return None
+        yes = targets[0].to(outputs[0].dtype)
+        if not outputs[0].is_floating_point() or set(yes.unique().tolist()) != {0.0, 1.0}:
+            return None
+        others = (yes, 1 - yes, 3 * yes - 1, 2 - 3 * yes, 2 * yes)
+        return tuple(self.of(self._with(outputs[0], one), self.targets) for one in others)
 
     def _with(self, output: Tensor, other: Tensor) -> Any:
         """The outputs with one of them in the place of another."""

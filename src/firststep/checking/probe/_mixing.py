@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,11 +20,13 @@ class Mixer:
         place: the module that called it; "model" for the whole.
         name: the function: "softmax", "view", "lstm".
         shape: of its result.
+        beside: whether its result, one for all examples, is set beside what each example has, and does nothing else.
     """
 
     place: str
     name: str
     shape: tuple[int, ...]
+    beside: bool = False
 
 
 # fmt: off
@@ -71,10 +73,15 @@ class _Compared(Follower):
         self._step = 0
         self._shares: dict[int, tuple[Tensor, float, bool]] = {}
         self._moved: Mixer | None = None
+        self._common: dict[int, Tensor] = {}
+        self._mixed: dict[int, Tensor] = {}
+        self._set_beside = False
 
     def hear(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
+        if self.mixer is not None:
+            self._follow(name, [*tensors([*args, kwargs])], [*tensors(result)])
         made = [one.detach() for one in tensors(result) if one.is_floating_point()]
-        if not made or self.mixer is not None or self._step >= len(self.results):
+        if not made or self._step >= len(self.results):
             return
         before_name, before = self.results[self._step]
         self._step += 1
@@ -90,6 +97,8 @@ class _Compared(Follower):
         share = float(touched.float().mean()) if touched.numel() else 0.0
         slab = _slab(touched, self.other, self.count)
         self._shares[id(result)] = (result, share, slab)
+        if self.mixer is not None and not any(one[2] for one in given):
+            return  # already mixed
         most = 1 / self.count + 1e-6
         here = Mixer(self.place, name, tuple(result.shape))
         if name in REARRANGED:
@@ -98,9 +107,31 @@ class _Compared(Follower):
                 self._moved = here
             return
         if share > most and share > max((one[1] for one in given), default=0.0) + 1e-6:
-            self.mixer = self._moved or here
+            self._keep(result, self._moved is None)
+            self.mixer = self.mixer or self._moved or here
         elif slab:
             self._moved = None
+
+    def _follow(self, name: str, given: Sequence[Tensor], made: Sequence[Tensor]) -> None:
+        """What becomes of a number for all examples: set beside each, or mixed into what is each one's own."""
+        given = [one for one in given if not isinstance(one, nn.Parameter)]
+        common = [id(one) in self._common for one in given]
+        mixed = any(id(one) in self._mixed for one in given)
+        if mixed or (any(common) and not all(common) and name not in ("cat", "concat", "concatenate")):
+            for one in made or given[:1]:  # the first, where it was written into
+                self._keep(one, True)
+        elif all(common) and common:
+            self._common.update({id(one): one for one in made})
+        elif any(common):
+            self._set_beside = True
+
+    def _keep(self, made: Tensor, alike: bool) -> None:
+        """A result that has no axis of examples is one for all."""
+        (self._common if alike and self.count not in made.shape else self._mixed)[id(made)] = made
+
+    def beside(self, output: Any) -> bool:
+        """Whether the output has to do with what was mixed only through what is set beside."""
+        return self._set_beside and not any(id(one) in (self._mixed | self._common) for one in tensors(output))
 
 
 def _touched(a: Tensor, b: Tensor) -> Tensor:
@@ -136,5 +167,7 @@ def mixer(
             run(given)
         second = _Compared(model, first.results, other, count)
         with following(second):
-            run(changed)
-    return second.mixer or second._moved
+            output = run(changed)
+    if second.mixer is not None:
+        return replace(second.mixer, beside=second.beside(output))
+    return second._moved

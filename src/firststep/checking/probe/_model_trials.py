@@ -43,14 +43,15 @@ def of_model(asked: Asked, n: int | None, whole: Any) -> dict[str, Any]:
     before = _state(asked)
     one = attempt(lambda: _outputs(asked, pair))
     if one is None:
-        return attempt(lambda: _of_whole(asked, n)) or {}
+        found = attempt(lambda: _of_whole(asked, n)) or {}
+        return found | (_future(asked, asked.inputs, n) if asked.task == "causal-lm" else {})
     found: dict[str, Any] = {"unstable": 0.0}
     if _state(asked) != before:  # random numbers were drawn
         found |= _unstable(asked, n)
     axes = _axes(_floating(whole), one, n)
     found["coupled"] = any(_grew(a, b) for a, b in zip(_floating(whole), one, strict=False)) and n != 2
     if asked.task == "causal-lm":
-        found |= _future(asked, pair)
+        found |= _future(asked, pair, 2)
     if all(axis is None for axis in axes):
         return found
     others = [attempt(lambda i=i: _outputs(asked, _blanked(pair, i))) for i in (0, 1)]
@@ -72,6 +73,7 @@ def of_model(asked: Asked, n: int | None, whole: Any) -> dict[str, Any]:
     found["leak_gradient"] = attempt(lambda: _leak_gradient(asked, pair, axes))
     found["mixer"] = attempt(lambda: mixer(asked.model, run, pair, _blanked(pair, other), other))
     found["across"] = attempt(lambda: _across(asked, pair, one, axes))
+    found["elsewhere"] = bool(attempt(lambda: _elsewhere(asked, n)))
     return found
 
 
@@ -82,31 +84,46 @@ def _of_whole(asked: Asked, n: int) -> dict[str, Any]:
     cleared = _blanked(asked.inputs, 0, n)
     one, two = _outputs(asked, asked.inputs), _outputs(asked, cleared)
     axes = [batch_axis(tensor, n) for tensor in one]
+    changes = [0.0, *(_change(one, two, axes, example) for example in range(1, n))]
     found: dict[str, Any] = {
         "coupled": any(list(tensor.shape).count(n) > 1 for tensor in one),
         "unstable": _apart(one, _outputs(asked, asked.inputs)),
-        "leak": max(_change(one, two, axes, example) for example in range(1, min(n, _FEW))),
+        "leak": max(changes),
     }
     if found["leak"] > _LEAK:
         run = lambda inputs: _run(asked, inputs)  # noqa: E731
-        found["leak_gradient"] = attempt(lambda: _whole_gradient(asked, n, axes))
+        found["leak_gradient"] = attempt(lambda: _whole_gradient(asked, n, axes, changes.index(max(changes))))
         found["mixer"] = attempt(lambda: mixer(asked.model, run, asked.inputs, cleared, 0, n))
+        found["elsewhere"] = bool(attempt(lambda: _elsewhere(asked, n)))
     return found
 
 
-def _whole_gradient(asked: Asked, n: int, axes: Sequence[int | None]) -> float | None:
-    """The rms of the gradient of the second example's output by all others' inputs over that by its own."""
+def _elsewhere(asked: Asked, n: int) -> bool:
+    """Whether each example's input makes the output of one example, and not always its own; the first and the last."""
+    one, moved = _outputs(asked, asked.inputs), False
+    axes = [batch_axis(tensor, n) for tensor in one]
+    for example in {0, 1, n - 1}:
+        two = _outputs(asked, _blanked(asked.inputs, example, n))
+        changed = [i for i in range(n) if _change(one, two, axes, i) > _LEAK]
+        if len(changed) != 1:
+            return False
+        moved = moved or changed[0] != example
+    return moved
+
+
+def _whole_gradient(asked: Asked, n: int, axes: Sequence[int | None], example: int) -> float | None:
+    """The rms of the gradient of an example's output by all others' inputs over that by its own."""
     with torch.enable_grad(), sources(asked.model, asked.inputs, n) as (given, heard):
         torch.manual_seed(asked.seed)
         outputs = _floating(asked.run(given))
-    parts = [o.select(a, 1) for o, a in zip(outputs, axes, strict=False) if a is not None and o.requires_grad]
+    parts = [o.select(a, example) for o, a in zip(outputs, axes, strict=False) if a is not None and o.requires_grad]
     if not parts or not heard:
         return None
     total = torch.stack([weighed(part) for part in parts]).sum()
     known = [(g, batch_axis(g, n)) for g in torch.autograd.grad(total, heard, allow_unused=True) if g is not None]
     squares = [g.transpose(0, axis).flatten(1).double().square().mean(1) for g, axis in known if axis is not None]
     each = torch.stack(squares).sum(0)
-    own, other = float(each[1]), float(each.sum() - each[1]) / (n - 1)
+    own, other = float(each[example]), float(each.sum() - each[example]) / (n - 1)
     return math.sqrt(other / own) if own else (math.inf if other else None)
 
 
@@ -255,50 +272,70 @@ def _across(asked: Asked, pair: Any, one: Sequence[Tensor], axes: Sequence[int |
     return True
 
 
-def _future(asked: Asked, pair: Any) -> dict[str, Any]:
-    """By how much early outputs change when the two examples swap the later half of their inputs."""
-    long = [tensor.shape[1] for _, tensor in leaves(pair) if tensor.ndim > 1]
+def _future(asked: Asked, some: Any, count: int) -> dict[str, Any]:
+    """By how much early outputs change when examples take each other's inputs from some place on."""
+    long = [tensor.shape[1] for _, tensor in leaves(some) if tensor.ndim > 1]
     length = max(long, default=0)
     if length < 2:
         return {}
     half = length // 2
 
-    def swapped(tensor: Tensor) -> Tensor:
-        if tensor.ndim < 2 or tensor.shape[:2] != (2, length):
+    def swapped(tensor: Tensor, cut: int) -> Tensor:
+        if tensor.ndim < 2 or tensor.shape[:2] != (count, length):
             return tensor
-        return torch.cat((tensor[:, :half], tensor[:, half:].flip(0)), 1)
+        return torch.cat((tensor[:, :cut], tensor[:, cut:].roll(1, 0)), 1)
 
     def long_outputs(inputs: Any) -> list[Tensor]:
-        return [o for o in _outputs(asked, inputs) if o.ndim > 1 and o.shape[:2] == (2, length)]
+        return [o for o in _outputs(asked, inputs) if o.ndim > 1 and o.shape[:2] == (count, length)]
 
-    one, two = attempt(lambda: long_outputs(pair)), attempt(lambda: long_outputs(mapped(swapped, pair)))
-    if not one or not two:
+    one = attempt(lambda: long_outputs(some))
+    if not one:
         return {}
-    found = {"future": _apart([o[:, :half] for o in one], [o[:, :half] for o in two])}
-    first = _first_other(pair, length, half)
-    if first is not None:
-        found["present"] = _apart([o[:, first] for o in one], [o[:, first] for o in two])
-    return found | {"future_gradient": attempt(lambda: _future_gradient(asked, pair, length, half))}
+    found: dict[str, Any] = {}
+    for cut in _cuts(length):
+        two = attempt(lambda cut=cut: long_outputs(mapped(lambda tensor: swapped(tensor, cut), some)))
+        if not two:
+            break
+        change = _apart([o[:, :cut] for o in one], [o[:, :cut] for o in two])
+        if cut == half:
+            found["future"] = change
+            first = _first_other(some, length, half, count)
+            if first is not None:
+                found["present"] = _apart([o[:, first] for o in one], [o[:, first] for o in two])
+        if change > _LEAK or cut == half:
+            found |= {
+                "future": change,
+                "future_gradient": attempt(lambda cut=cut: _future_gradient(asked, some, length, cut, count)),
+            }
+        if change > _LEAK:
+            break
+    return found
 
 
-def _first_other(pair: Any, length: int, half: int) -> int | None:
-    """The first place of the later half where the two examples differ."""
-    long = [tensor for _, tensor in leaves(pair) if tensor.ndim > 1 and tensor.shape[:2] == (2, length)]
+def _cuts(length: int) -> list[int]:
+    """The middle, and places around it: what looks ahead at every second or fourth place only passes one of them."""
+    half = length // 2
+    return [half, *(one for one in range(half - 3, half + 5) if one != half and 0 < one < length)]
+
+
+def _first_other(some: Any, length: int, half: int, count: int) -> int | None:
+    """The first place of the later half where the examples differ."""
+    long = [tensor for _, tensor in leaves(some) if tensor.ndim > 1 and tensor.shape[:2] == (count, length)]
     places = range(half, length)
-    return next((i for i in places if any(bool((tensor[0, i] != tensor[1, i]).any()) for tensor in long)), None)
+    return next((i for i in places if any(bool((tensor[:, i] != tensor[:1, i]).any()) for tensor in long)), None)
 
 
-def _future_gradient(asked: Asked, pair: Any, length: int, half: int) -> float | None:
+def _future_gradient(asked: Asked, some: Any, length: int, cut: int, count: int) -> float | None:
     """The rms of early outputs' gradient by later places over that by early ones."""
-    with torch.enable_grad(), sources(asked.model, pair, 2) as (given, heard):
+    with torch.enable_grad(), sources(asked.model, some, count) as (given, heard):
         torch.manual_seed(asked.seed)
-        outputs = [o for o in _floating(asked.run(given)) if o.ndim > 1 and o.shape[:2] == (2, length)]
-    heard = [one for one in heard if one.ndim > 1 and one.shape[:2] == (2, length)]
+        outputs = [o for o in _floating(asked.run(given)) if o.ndim > 1 and o.shape[:2] == (count, length)]
+    heard = [one for one in heard if one.ndim > 1 and one.shape[:2] == (count, length)]
     if not heard or not outputs or not any(one.requires_grad for one in outputs):
         return None
-    total = torch.stack([weighed(one[:, :half]) for one in outputs if one.requires_grad]).sum()
+    total = torch.stack([weighed(one[:, :cut]) for one in outputs if one.requires_grad]).sum()
     gradients = [g for g in torch.autograd.grad(total, heard, allow_unused=True) if g is not None]
     early, late = (
-        sum(float(g[:, part].double().square().mean()) for g in gradients) for part in (slice(half), slice(half, None))
+        sum(float(g[:, part].double().square().mean()) for g in gradients) for part in (slice(cut), slice(cut, None))
     )
     return math.sqrt(late / early) if early else None

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ._pieces import Part, sources
+
 # fmt: off
 _THROUGH = frozenset({
     "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Permute", "Transpose", "T", "MT", "Mt",
@@ -36,25 +38,46 @@ _LONGEST = 8
 def origin(tensor: Tensor) -> tuple[str, ...]:
     """The functions that made a tensor, the last one first, as far as the way is not branched.
 
-    Adding or multiplying a number is "affine". A branch, where two tensors meet, ends the way with its node's name.
+    Adding or multiplying a number is "affine". A branch, where two tensors meet, ends the way with its node's name;
+    of tensors that were joined it follows the one that a slice is from.
 
     >>> import torch
     >>> x = torch.zeros(2, 3, requires_grad=True)
     >>> origin((x @ x.T).softmax(1).log()[:, None])
     ('log', 'softmax', 'linear')
+    >>> origin(torch.cat((x.exp(), x.sigmoid()), 1)[:, 3:])
+    ('sigmoid',)
     """
-    node, names = tensor.grad_fn, []
-    while node is not None and len(names) < _LONGEST:
+    part, names = Part(tensor.grad_fn, tensor.output_nr), []
+    while part.node is not None and len(names) < _LONGEST:
+        node = part.node
         name = re.sub(r"(Backward)\d*$", "", type(node).__name__)
-        before = [one for one, _ in node.next_functions if one is not None]
+        ways = [way for way in node.next_functions if way[0] is not None]
         if name == "AccumulateGrad":
             break
+        if name == "Add" and _biased(ways):
+            names.append("linear")
+            break
         if name not in _THROUGH:
-            names.append("affine" if name in _AFFINE and len(before) == 1 else _NAMES.get(name, _snake(name)))
-            if len(before) > 1:
+            names.append("affine" if name in _AFFINE and len(ways) == 1 else _NAMES.get(name, _snake(name)))
+            if len(ways) > 1:
                 break
-        node = before[0] if before else None
+            part = Part(*ways[0], part.window) if ways else Part(None)
+        else:
+            known = sources(part, _snake(name)) if ways else ()
+            part = known[0] if known else Part(*ways[0], None) if ways else Part(None)
     return tuple(names)
+
+
+def _biased(ways: list[tuple[Any, int]]) -> bool:
+    """Whether a product and a bias are added, as a linear layer of a sequence that is not contiguous does."""
+    variables = [getattr(one, "variable", None) for one, _ in ways]
+    if len(ways) != 2 or not any(isinstance(one, Tensor) and one.ndim == 1 for one in variables):
+        return False
+    node = next((way for (way, _), one in zip(ways, variables, strict=True) if one is None), None)
+    while node is not None and through(node) and len(node.next_functions) == 1:
+        node = node.next_functions[0][0]
+    return node is not None and named(node) in ("linear", "matmul")
 
 
 def named(node: Any) -> str:

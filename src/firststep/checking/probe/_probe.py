@@ -13,7 +13,9 @@ from torch import Tensor
 
 from ._asked import Asked
 from ._backward import gradients
+from ._broadcast import address
 from ._calls import LossCall, weighed
+from ._clones import clones, still
 from ._dependency import dependency
 from ._evidence import Crash, Evidence, Seen
 from ._facts import facts
@@ -27,6 +29,7 @@ from ._origin import origin, through
 from ._parameter import looked_at, named
 from ._start import start
 from ._steps import stepped
+from ._stray import strays
 from ._tree import detached, examples, fresh, leaves
 from ._trials import Trials, tried
 
@@ -71,10 +74,12 @@ def _looked(asked: Asked, progress: Progress) -> Evidence:
         hidden=step.hidden,
         drawn=tuple(step.listener.drawn),
         dropped=step.dropped,
+        lookups=tuple(step.listener.lookups),
     )
     if step.crash is not None:
         return found
     modes = [(module, module.training) for whole in asked.modules for module in whole.modules()]
+    found = replace(found, strays=strays(asked, step.output, optimized(asked.optimizer)))
     progress("changed batches")
     found = replace(found, trials=tried(asked, detached(step.output)))
     found = replace(found, dependency=dependency(asked, n, found.trials.leak))
@@ -85,8 +90,9 @@ def _looked(asked: Asked, progress: Progress) -> Evidence:
         return found
     found = replace(found, matters=mattering(asked, found.parameters))
     progress("two virtual steps")
+    equal = clones(asked.model, step.gradients)
     parameters, losses = stepped(asked, found.parameters, step.gradients, step.value)
-    return replace(found, parameters=parameters, loss_after=losses)
+    return replace(found, parameters=parameters, loss_after=losses, clones=still(asked.model, equal))
 
 
 class _Step:
@@ -112,7 +118,7 @@ class _Step:
                 self.output = asked.run(fresh(asked.inputs))
                 self._dropped()
                 where = "loss"
-                self.listener.outputs = {one.data_ptr(): tuple(one.shape) for _, one in leaves(self.output)}
+                self.listener.outputs = {address(one): tuple(one.shape) for _, one in leaves(self.output)}
                 self._cost(asked.cost(self.output, fresh(asked.targets)))
             self.calls = self.listener.calls
             where = "backward"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ._origin import named, through
+from ._pieces import Part, sources
 
 _INF = math.inf
 # fmt: off
@@ -103,22 +105,28 @@ def softmax_before(tensor: Tensor) -> Softmax | None:
     return Softmax(axis % len(shape), shape) if shape else None
 
 
-def _reach(tensor: Tensor) -> Reach | None:
-    node, scale, moved = tensor.grad_fn, 1.0, False
+def _reach(tensor: Tensor, part: Part | None = None) -> Reach | None:
+    part, scale, moved = Part(tensor.grad_fn, tensor.output_nr) if part is None else part, 1.0, False
+    node = part.node
     for _ in range(_LONGEST):
+        node = part.node
         if node is None:
             return None
         name = named(node)
-        before = [one for one, _ in node.next_functions if one is not None]
-        if through(node) and len(node.next_functions) == 1 and before:
-            node = before[0]
+        before = [way for way in node.next_functions if way[0] is not None]
+        if through(node) and before:
+            known = sources(part, name)
+            if len(known) != 1:
+                return None if moved or scale != 1 else _of_all(tensor, known)
+            part = known[0]
             continue
         if name not in _STEPS:
             break
         factor = _factor(node, name) if len(before) == 1 else None
         if factor is None:
             return None
-        scale, moved, node = scale * factor, moved or name in ("add", "sub", "rsub"), before[0]
+        scale, moved = scale * factor, moved or name in ("add", "sub", "rsub")
+        part = Part(*before[0], part.window)
     if node is None:
         return None
     bounds = _bounds(node)
@@ -127,6 +135,17 @@ def _reach(tensor: Tensor) -> Reach | None:
         return None
     ends = sorted(scale * one + shift for one in bounds[1:])
     return Reach(bounds[0], ends[0], ends[1], scale)
+
+
+def _of_all(tensor: Tensor, parts: Sequence[Part]) -> Reach | None:
+    """Of tensors that were joined, where one activation made all of them."""
+    if not 0 < len(parts) <= _LONGEST:
+        return None
+    found = [_reach(tensor, part) for part in parts]
+    reaches = [one for one in found if one is not None]
+    if len(reaches) < len(found) or len({(one.kind, one.scale) for one in reaches}) > 1:
+        return None
+    return Reach(reaches[0].kind, min(one.low for one in reaches), max(one.high for one in reaches), reaches[0].scale)
 
 
 def _factor(node: Any, name: str) -> float | None:

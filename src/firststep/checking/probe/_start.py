@@ -65,7 +65,8 @@ def _uneven(spec: LossSpec) -> bool:
 
 def _number(value: Callable[..., Any], call: LossCall) -> float | None:
     known = inspect.signature(value).parameters.values()
-    options = {name: one for name, one in call.options.items() if name not in _ASKED}
+    asked_for = {one.name for one in known if one.kind is not one.VAR_KEYWORD}
+    options = {name: one for name, one in call.options.items() if name not in _ASKED or name in asked_for}
     if not any(one.kind is one.VAR_KEYWORD for one in known):
         options = {one.name: options[one.name] for one in known if one.name in options}
     tensors = [one.double() if one.is_floating_point() else one for one in call.tensors]

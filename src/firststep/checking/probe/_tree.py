@@ -9,20 +9,23 @@ import torch
 from torch import Tensor
 
 
-def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+def leaves(tree: Any, path: str = "", *, nested: bool = False) -> Iterator[tuple[str, Tensor]]:
     """Every tensor with where it stands, such as ``[0]`` or ``['pixel_values']``.
+
+    Nested tensors, of which no number can be read in one look, are left out unless they are asked for.
 
     >>> [path for path, _ in leaves({"x": torch.zeros(1), "more": [torch.zeros(2), "text"]})]
     ["['x']", "['more'][0]"]
     """
     if isinstance(tree, Tensor):
-        yield path, tree
+        if nested or not tree.is_nested:
+            yield path, tree
     elif isinstance(tree, Mapping):
         for key, value in tree.items():
-            yield from leaves(value, f"{path}[{key!r}]")
+            yield from leaves(value, f"{path}[{key!r}]", nested=nested)
     elif isinstance(tree, (list, tuple)):
         for i, value in enumerate(tree):
-            yield from leaves(value, f"{path}[{i}]")
+            yield from leaves(value, f"{path}[{i}]", nested=nested)
 
 
 def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
@@ -37,7 +40,7 @@ def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
         made = {key: mapped(function, value) for key, value in tree.items()}
         if type(tree) is dict:
             return made
-        return type(tree)(**made) if hasattr(tree, "to_tuple") else type(tree)(made)  # pyright: ignore[reportCallIssue]
+        return type(tree)(**made) if hasattr(type(tree), "to_tuple") else type(tree)(made)  # pyright: ignore[reportCallIssue]
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*(mapped(function, value) for value in tree))
     if isinstance(tree, (list, tuple)):
@@ -61,7 +64,9 @@ def examples(*trees: Any) -> int | None:
     >>> examples(torch.zeros(4, 3), {"y": torch.zeros(4)}), examples(torch.zeros(4, 3), torch.zeros(5))
     (4, None)
     """
-    lengths = {tensor.shape[0] if tensor.ndim else -1 for tree in trees for _, tensor in leaves(tree)}
+    tensors = [tensor for tree in trees for _, tensor in leaves(tree, nested=True)]
+    plain = all(tensor.ndim and tensor.layout == torch.strided and not tensor.is_nested for tensor in tensors)
+    lengths = {tensor.shape[0] for tensor in tensors} if plain else {-1}
     return lengths.pop() if len(lengths) == 1 and -1 not in lengths else None
 
 
@@ -78,4 +83,6 @@ def chosen(tree: Any, index: Sequence[int] | Tensor, n: int) -> Any:
 
 def batch_axis(tensor: Tensor, n: int) -> int | None:
     """The axis along which n examples stand: 0, or 1 where time comes first; None where neither has that length."""
+    if tensor.is_nested or tensor.layout != torch.strided:
+        return None
     return next((axis for axis in (0, 1) if tensor.ndim > axis and tensor.shape[axis] == n), None)

@@ -28,14 +28,17 @@ class Trials:
         mixer: the function in which one example gets into the other, where there is a leak and it can be told.
         across: whether places along axis 1 know nothing of each other, so that it may be the examples' axis; looked
             at where there is a leak; None where outputs and targets have no such axis.
+        elsewhere: whether each example's input makes the output of one example, and not always its own; looked at where
+            there is a leak.
         coupled: whether the output has an axis of the batch's length beyond the first, as a matrix of similarities.
         placed: by how much the output of an example changes when the two change places, likewise; where neither knows
             of the other.
         blank: by how much the output of the example whose inputs become zeros changes, likewise.
-        future: by how much the outputs of the first half change when the inputs of the second become others; for
-            "causal-lm" only.
-        present: by how much they change at the first place where the inputs become others, likewise.
-        future_gradient: the rms of their gradient by activations of the second half, over that by the first half's.
+        future: by how much earlier outputs change when the inputs from the middle on become others, or from a place
+            near to it where those tell nothing; for "causal-lm" only.
+        present: by how much outputs change at the first place from the middle on where the inputs become others,
+            likewise.
+        future_gradient: the rms of their gradient by later activations, over that by earlier ones.
 
     The loss's, on up to eight of the batch's outputs:
 
@@ -51,6 +54,8 @@ class Trials:
         precise: the loss in float64 of the same outputs, and the loss as it is.
         zeros: the loss where all outputs are 0, and the loss as it is.
         right: the loss where the outputs were reordered to go with the targets, and where against them.
+        probabilities: for targets of 0 and 1, the loss where the output is the targets, where it is the others, where it
+            is beyond them by 1 in either case, and where it is twice the targets.
         uncounted: which target says that something does not count, and by which value, where the loss of all that
             counts is the sum of the losses of two halves of it.
     """
@@ -61,6 +66,7 @@ class Trials:
     leak_gradient: float | None = None
     mixer: Mixer | None = None
     across: bool | None = None
+    elsewhere: bool = False
     coupled: bool = False
     placed: float | None = None
     blank: float | None = None
@@ -77,6 +83,7 @@ class Trials:
     precise: tuple[float, float] | None = None
     zeros: tuple[float, float] | None = None
     right: tuple[float, float] | None = None
+    probabilities: tuple[float, ...] | None = None
     uncounted: tuple[str, float] | None = None
 
 

@@ -25,6 +25,7 @@ def _class_weights(evidence: Evidence) -> Iterator[Found]:
         yield from _weights_unfit(call, weights, count)
         if valid is not None and weights.numel() == count and not call.error:
             yield from _frequencies(call, weights.flatten().double(), valid)
+            yield from _weightless(call, weights.flatten(), valid)
 
 
 def _weights(call: LossCall) -> tuple[Tensor, int, Tensor | None] | None:
@@ -57,6 +58,24 @@ def _weights_unfit(call: LossCall, weights: Tensor, count: int) -> Iterator[Foun
     if call.value is not None and math.isnan(call.value):
         clues.append(Clue("run", f"{call.name} returned nan"))
     yield Found(place=call.inside, measured=text, expected=expected, fix=fix, clues=clues)
+
+
+def _weightless(call: LossCall, weights: Tensor, valid: Tensor) -> Iterator[Found]:
+    """A class that occurs and weighs nothing, as a background may be meant to."""
+    counts = torch.bincount(valid[(valid >= 0) & (valid < len(weights))], minlength=len(weights)).cpu()
+    none = (weights.cpu() == 0) & (counts > 0)
+    if float(weights.min()) < 0 or not bool(none.any()) or float(weights.max()) == 0:
+        return
+    which = int(none.nonzero()[0])
+    text = f"class {which} occurs {int(counts[which])} times in {len(valid)} targets and weighs 0"
+    yield Found(
+        place=call.inside,
+        measured=text,
+        expected="a weight above 0, unless the class is meant to be left out",
+        fix=f"weight[{which}] = 1.0",
+        clues=[Clue("values", text)],
+        sure=False,
+    )
 
 
 def _frequencies(call: LossCall, weights: Tensor, valid: Tensor) -> Iterator[Found]:
@@ -104,8 +123,10 @@ WEIGHTS = Check(
     ),
     sound=Text(
         "Weights that are equal, or larger for rare classes, are silent; that they grow with the frequency is said "
-        "only where they explain the counts of the batch far better than equal classes do.",
-        "权重相等或稀有类别更大时不报告；只有当权重远比“各类相等”更能解释批内频数时，才认为权重随频率增大。",
+        "only where they explain the counts of the batch far better than equal classes do. A weight of 0, which may "
+        "be meant, is only told.",
+        "权重相等或稀有类别更大时不报告；只有当权重远比“各类相等”更能解释批内频数时，才认为权重随频率增大。"
+        "权重为 0 可能是有意为之，仅作提示。",
     ),
     fault="""
 model = nn.Linear(20, 3)
@@ -118,6 +139,11 @@ loss = nn.CrossEntropyLoss(weight=100 / (3 * torch.tensor([80.0, 15.0, 5.0])))
 """,
     find=_class_weights,
 )
+
+
+_FAR = 100.0
+"""How many times the share of negatives over positives, in the batch, no weight is meant to be."""
+_MANY = 16
 
 
 def _pos_weights(evidence: Evidence) -> Iterator[Found]:
@@ -172,6 +198,8 @@ def _pos_weight_size(call: LossCall, weight: Tensor) -> Iterator[Found]:
         what = "it is about the share of positives" if abs(one - share) < 0.2 * share else "it makes them count less"
     elif weight.numel() == 1 and one == positive > 2 and not math.isclose(one, (n - positive) / positive, rel_tol=0.2):
         what = "it is their number"
+    elif weight.numel() == 1 and one > _FAR * max(1.0, (n - positive) / positive) and share > 0.2 and n >= _MANY:
+        what = "negatives hardly count beside them"
     else:
         return
     yield Found(
@@ -188,14 +216,18 @@ POS_WEIGHT = Check(
     code="FS211",
     title=Text("pos_weight does not fit the batch", "pos_weight 与批次不符"),
     why=Text(
-        "pos_weight multiplies the loss of positives: below 1 it makes rare positives rarer still, and in the wrong "
-        "shape it weighs columns of pixels instead of classes.",
-        "pos_weight 与正样本的损失相乘：小于 1 会让稀有的正样本更被忽视；形状不对则加权的是像素列而非类别。",
+        "pos_weight multiplies the loss of positives: below 1 it makes rare positives rarer still, in the hundreds "
+        "beside many positives it drowns the negatives, and in the wrong shape it weighs columns of pixels instead of "
+        "classes.",
+        "pos_weight 与正样本的损失相乘：小于 1 会让稀有的正样本更被忽视；正样本不少而权重达数百，负样本会被淹没；"
+        "形状不对则加权的是像素列而非类别。",
     ),
     sound=Text(
         "A weight of at least 1 for rare positives is silent, and one below 1 for frequent ones; chance is left "
-        "three standard deviations.",
-        "正样本稀有且权重不小于 1、或正样本常见且权重小于 1 时不报告；并为偶然性留出三个标准差。",
+        "three standard deviations. Too large is only what is above 100 times negatives over positives where a fifth "
+        "or more are positive.",
+        "正样本稀有且权重不小于 1、或正样本常见且权重小于 1 时不报告；并为偶然性留出三个标准差。只有正样本占两成以上、"
+        "且权重超过负正之比的 100 倍时，才认为过大。",
     ),
     fault="""
 model = nn.Linear(20, 1)

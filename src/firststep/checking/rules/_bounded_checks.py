@@ -71,6 +71,8 @@ def _bounded_scores(evidence: Evidence) -> Iterator[Found]:
             softmax = contains(call.origins[index], "softmax") or contains(call.origins[index], "log_softmax")
             if found is not None and classes > 1 and (margin or not softmax):
                 yield from _hindered(call, index, *found)
+            elif found is None and classes > 1:
+                yield from _bent(evidence, call, index)
     for one in evidence.applied:
         kind = (head(one.origin) or ("",))[0]
         if one.kind in ("softmax", "log_softmax") and kind in ("sigmoid", "tanh", "relu", "softplus"):
@@ -81,6 +83,25 @@ def _bounded_scores(evidence: Evidence) -> Iterator[Found]:
                 fix=f"leave out the {kind} after the last layer",
                 clues=[Clue("graph", f"the loss calls {one.kind} on what {kind} made")],
             )
+
+
+_BENT = {"leaky_relu": "leaky_relu", "prelu_kernel": "prelu", "rrelu_with_noise": "rrelu"}
+
+
+def _bent(evidence: Evidence, call: LossCall, index: int) -> Iterator[Found]:
+    """Logits that went through a ReLU that lets negative numbers pass, made small."""
+    made = maker(evidence, call, index)
+    kind = _BENT.get(made.kind) if made is not None and made.channel == "graph" else None
+    if made is None or kind is None:
+        return
+    name = f"the {call.spec.arguments[index].name} of {call.name}"
+    yield Found(
+        place=made.place,
+        measured=f"{name} went through {kind}: negative logits are made smaller",
+        expected="the last layer's own output: logits of either sign",
+        fix=f"leave out the {kind} after the last layer",
+        clues=[Clue("graph", f"the graph has {kind} before {name}")],
+    )
 
 
 def _hindered(call: LossCall, index: int, known: Reach, place: str, clue: Clue) -> Iterator[Found]:
@@ -121,8 +142,9 @@ BOUNDED_SCORES = Check(
     title=Text("An activation after the last layer of a classifier", "分类器最后一层之后还有激活函数"),
     why=Text(
         "Scores that stay within a width r leave cross-entropy at ln(1 + (C-1) exp(-r)) or more; after a ReLU every "
-        "class whose score is negative gets no gradient.",
-        "分数的范围若不超过 r，交叉熵至少为 ln(1 + (C-1) exp(-r))；经过 ReLU 后，分数为负的类别得不到梯度。",
+        "class whose score is negative gets no gradient, after a leaky one hardly any.",
+        "分数的范围若不超过 r，交叉熵至少为 ln(1 + (C-1) exp(-r))；经过 ReLU 后，分数为负的类别得不到梯度，"
+        "leaky ReLU 之后也所剩无几。",
     ),
     sound=Text(
         "The interval is that of the activation in the graph times what it was scaled by: logits capped by "
@@ -212,7 +234,9 @@ def _as_of_halves(call: LossCall, known: Reach) -> list[Clue]:
 
 SIGMOID_TWICE = Check(
     code="FS104",
-    title=Text("Sigmoid before a loss that makes its own", "在自带 sigmoid 的损失之前又做了 sigmoid"),
+    title=Text(
+        "Sigmoid or another bounded function before a loss of logits", "在接受 logits 的损失之前做了 sigmoid 等有界函数"
+    ),
     why=Text(
         "A sigmoid's output lies in [0, 1], and the loss's own sigmoid makes 0.5 to 0.731 of it: no negative can be "
         "told from a coin toss. A tanh or a ReLU in its place holds the probabilities likewise.",

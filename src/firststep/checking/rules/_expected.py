@@ -170,6 +170,8 @@ def _decisions(call: LossCall, expected: float) -> float:
         return call.tensors[0].shape[1]
     if call.spec.name == "class_balanced_cross_entropy":
         return max(expected / math.log(call.tensors[0].shape[1]), 1e-6)
+    if binary(call) and call.options.get("pos_weight") is not None:
+        return max(expected / math.log(2), 1e-6)
     return 1.0
 
 

@@ -11,7 +11,7 @@ from .._finding import Clue, Found
 from .._rule import Check
 from ..probe._evidence import Evidence
 from ..probe._parameter import Parameter
-from ._chain import leaves
+from ._chain import leaves, typed
 
 _RAISES = "element 0 of tensors does not require grad and does not have a grad_fn"
 
@@ -124,7 +124,12 @@ def _zero(evidence: Evidence) -> Iterator[Found]:
             )
         )
     cause = next((layer for layer in evidence.layers if layer.function and layer.dead == 1), None)
-    if cause is not None:
+    locked = _locked(dead)
+    if locked:
+        names = " and ".join(one.name for one in locked)
+        clues.append(Clue("values", f"all values of {names} are 0, and neither gets a gradient while the other is"))
+        fix = f"let one of them not start at 0: nn.init.xavier_normal_({typed(locked[1].name)})"
+    elif cause is not None:
         fix = f"{cause.name} gives 0 for every example: give its inputs both signs, or take nn.GELU()"
     elif dead.all:
         fix = "take a loss that has a slope here: no rounding, step function or clamp between output and loss"
@@ -136,8 +141,19 @@ def _zero(evidence: Evidence) -> Iterator[Found]:
         expected="a gradient, at the latest after a step of the parameters behind",
         fix=fix,
         clues=clues,
-        sure=(dead.all and evidence.loss != 0) or (not dead.all and _first_is_dead(evidence, dead)),
+        sure=(dead.all and evidence.loss != 0) or (not dead.all and (bool(locked) or _first_is_dead(evidence, dead))),
     )
+
+
+def _locked(dead: _Dead) -> tuple[Parameter, Parameter] | None:
+    """A gate and a matrix beside or below it, both 0: neither gets a gradient while the other is."""
+    zeros = [one for one in dead.parameters if one.constant and one.mean == 0 and one.local != "bias"]
+    for gate in zeros:
+        for other in zeros:
+            inside = other.module == gate.module or other.module.startswith(f"{gate.module}." if gate.module else "")
+            if other is not gate and inside and len(other.shape) > 1:
+                return gate, other
+    return None
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
@@ -156,9 +172,9 @@ ZERO = Check(
         "Layers behind a head, a gate or a branch that starts at zero have no gradient at first, and one after the "
         "first steps: two virtual steps are made, and only what sleeps on is reported. Biases alone are not reported, "
         "since a norm behind them takes them away, and neither are parts that other trained layers come before, other "
-        "than as a remark.",
+        "than as a remark, but for two zeros that are factors of each other.",
         "从零开始的输出层、门或残差分支之前的层起初没有梯度，几步之后就有了：检查会做两个虚拟步，只报告仍然沉睡的层。"
-        "单独的偏置不报告，因为其后的归一化会抵消它；前面还有可训练层的局部只作提示。",
+        "单独的偏置不报告，因为其后的归一化会抵消它；前面还有可训练层的局部只作提示，互为因子的两个零除外。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 10))

@@ -9,7 +9,7 @@ from ...losses import Text
 from .._finding import Clue, Found
 from .._rule import Check
 from ..probe._evidence import Evidence
-from ..probe._mixing import Mixer
+from ..probe._mixing import REARRANGED, Mixer
 from ._chain import all_zero
 
 _LEAK, _LEAK_GRADIENT = 1e-3, 1e-4
@@ -41,25 +41,30 @@ def _mixes(evidence: Evidence) -> Iterator[Found]:
     if noisy and not by_graph:
         return
     mixer, sure = trials.mixer, not _may_mix(evidence, trials.mixer)
+    rearranged = mixer is not None and mixer.name in REARRANGED  # a matrix of one neighbour each is a graph
+    moved = trials.elsewhere and not trials.across and not sure and rearranged
     clues = [
         Clue(
             "metamorphic",
             f"when the other example's inputs become 0, an example's output changes by {leak:.2%} of its rms",
         )
     ]
-    if by_graph:
+    if by_graph and not moved:  # what is moved may be meant: a remark less than an error
         size = f"{gradient:.3g} times" if gradient is not None and math.isfinite(gradient) else "more than"
         clues.append(Clue("graph", f"its gradient by the other example is {size} that by its own"))
     where = f" in {mixer.name} of {mixer.place}" if mixer else ""
+    what = "in place of its own input" if moved else "of the batch"
     yield Found(
         place=mixer.place if mixer else "model",
-        measured=f"an example's output depends on another example of the batch{where}",
+        measured=f"an example's output depends on another example {what}{where}",
         expected="outputs that depend on their own example only, in evaluation mode",
-        fix=_fix(mixer)
+        fix="put the outputs back in the order of the inputs: output[order.argsort()] undoes x[order]"
+        if moved
+        else _fix(mixer)
         if sure
         else f"nothing, where axis 0 holds nodes, points or times; if it holds examples, {_fix(mixer)}",
         clues=clues,
-        sure=sure,
+        sure=sure or moved,
     )
 
 
@@ -82,6 +87,8 @@ def _may_mix(evidence: Evidence, mixer: Mixer | None) -> bool:
     name = mixer.name if mixer else ""
     if name in _MEANT or (mixer is None and evidence.trials.blank is None):
         return True
+    if mixer is not None and mixer.beside:
+        return True  # a statistic of the batch as one more feature, as discriminators have it
     if name in ("matmul", "__matmul__", "addmm", "bmm", "einsum", "baddbmm") and len(mixer.shape if mixer else ()) <= 2:
         return True  # each row a sum of rows: a graph, or attention among vectors
     if evidence.trials.across:
@@ -100,9 +107,10 @@ MIXES = Check(
     ),
     sound=Text(
         "Two examples are run in evaluation mode, where batch norm mixes nothing, and one of them is cleared. Matrices "
-        "of similarities are left alone, and graphs, point sets and inputs with time as their first axis get a remark "
-        "only.",
-        "在评估模式下（此时批归一化不混合样本）运行两个样本并清空其中一个。相似度矩阵不在此列；图、点集以及时间在首轴的输入只作提示。",
+        "of similarities are left alone, and graphs, point sets, inputs with time as their first axis and a statistic "
+        "of the batch as one more feature get a remark only.",
+        "在评估模式下（此时批归一化不混合样本）运行两个样本并清空其中一个。相似度矩阵不在此列；图、点集、时间在首轴的输入，"
+        "以及作为附加特征的批次统计量只作提示。",
     ),
     fault="""
 class Model(nn.Module):
@@ -137,12 +145,38 @@ def _same(evidence: Evidence) -> list[str]:
     return found
 
 
+def _varies(evidence: Evidence) -> bool:
+    return any(s.tensor.ndim and bool((s.tensor != s.tensor[:1]).any()) for s in evidence.inputs)
+
+
+def _only_noise(evidence: Evidence) -> Iterator[Found]:
+    """Outputs that differ by the random numbers alone, where the loss goes by examples."""
+    trials = evidence.trials
+    if trials.blank != 0 or trials.leak != 0 or not (trials.unstable or 0.0) > 1e-3 or not trials.noise:
+        return
+    if not _varies(evidence) or not (trials.pairing or 0.0) > 1e-3:
+        return  # a generator draws its own noise, and its loss asks for no particular answer to each input
+    if any(one.largest == 0 and one.local != "bias" for one in evidence.parameters):
+        return  # a gate that starts at zero
+    name = trials.noise[0].name
+    clues = [Clue("metamorphic", "with zeros for inputs and the same random numbers the output changes by 0")]
+    if evidence.dependency is not None and not any(map(any, evidence.dependency)):
+        clues.append(Clue("graph", "the output has no gradient by any input"))
+    yield Found(
+        place="output",
+        measured=f"output is made from the random numbers of {name} alone, and not from the inputs",
+        expected="outputs that differ where inputs do",
+        fix=f"use the input in forward: what {name} draws must not take its place",
+        clues=clues,
+    )
+
+
 def _ignores(evidence: Evidence) -> Iterator[Found]:
+    yield from _only_noise(evidence)
     blank = evidence.trials.blank
     floating = [seen for seen in evidence.outputs if seen.tensor.is_floating_point() and seen.tensor.ndim]
     same = _same(evidence)
-    differ = any(s.tensor.ndim and bool((s.tensor != s.tensor[:1]).any()) for s in evidence.inputs)
-    if not same or len(same) < len(floating) or not differ or blank is None or not blank <= 1e-6:
+    if not same or len(same) < len(floating) or not _varies(evidence) or blank is None or not blank <= 1e-6:
         return
     if any(layer.spread > 1e-3 for layer in evidence.layers):
         return  # a layer loses it, which other checks name, or a head or a gate starts at zero
@@ -172,8 +206,10 @@ IGNORES = Check(
     ),
     sound=Text(
         "A head or a gate that starts at zero gives the same output for all examples too, but the layers before it "
-        "tell the examples apart: one such layer is enough for silence, and so is a layer whose weights are all 0.",
-        "从零开始的输出层或门也会让所有样本输出相同，但它之前的层能区分样本：只要有一个这样的层、或有权重全为零的层，就不报告。",
+        "examples apart: one such layer is enough for silence, and so is a layer whose weights are all 0. Outputs made "
+        "of noise are named only where the loss wants a particular answer for each example, so no generator is.",
+        "从零开始的输出层或门也会让所有样本输出相同，但它之前的层能区分样本：只要有一个这样的层、或有权重全为零的层，就不报告。"
+        "仅由噪声产生的输出，只有当损失要求每个样本有特定答案时才报告，因此生成器不在此列。",
     ),
     fault="""
 class Model(nn.Module):
@@ -200,9 +236,7 @@ def _looks_ahead(evidence: Evidence) -> Iterator[Found]:
         return
     if not (evidence.trials.unstable or 0.0) < 1e-6 and not (gradient or 0.0) > _LEAK_GRADIENT:
         return
-    clues = [
-        Clue("metamorphic", f"other inputs in the later half change the earlier outputs by {future:.2%} of their rms")
-    ]
+    clues = [Clue("metamorphic", f"other inputs later on change the earlier outputs by {future:.2%} of their rms")]
     if gradient is not None and gradient > _LEAK_GRADIENT:
         clues.append(
             Clue("graph", f"the gradient of earlier outputs by later places is {gradient:.3g} times that by earlier")

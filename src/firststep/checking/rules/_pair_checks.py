@@ -14,6 +14,7 @@ from .._rule import Check
 from ..probe._calls import LossCall
 from ..probe._evidence import Evidence
 from ..probe._targets import place, raised, untrained
+from ._scores import takes_class_logits
 
 
 def _survival(evidence: Evidence) -> Iterator[Found]:
@@ -181,6 +182,8 @@ def _triplets(evidence: Evidence) -> Iterator[Found]:
             yield from _one_tensor_twice(call, roles)
         elif labels is not None and call.tensors[labels].ndim == 1 and not call.error:
             yield from _no_partner(evidence, call, call.tensors[labels])
+        elif call.similar is not None and takes_class_logits(call) and not call.error:
+            yield from _own_positive(call, call.tensors[0].float(), call.tensors[1])
 
 
 def _one_tensor_twice(call: LossCall, roles: Sequence[int]) -> Iterator[Found]:
@@ -198,6 +201,27 @@ def _one_tensor_twice(call: LossCall, roles: Sequence[int]) -> Iterator[Found]:
             fix=f"look at how {second} is made: the two are one tensor",
             clues=[Clue("values", text)],
         )
+
+
+def _own_positive(call: LossCall, scores: Tensor, target: Tensor) -> Iterator[Found]:
+    """Scores of embeddings with themselves, where each is to be found among all."""
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < 3 or target.is_floating_point():
+        return
+    own, largest = scores.diagonal(), scores.max(1).values
+    itself = target.shape == own.shape and bool((target == torch.arange(len(target), device=target.device)).all())
+    close = 1e-4 * float(scores.abs().max())
+    if not itself or not bool((own >= largest - close).all()) or not bool((own > scores.mean(1) + close).all()):
+        return
+    if not float((scores - scores.T).abs().max()) <= close:
+        return
+    text = f"the scores are symmetric, and the target of each of {len(own)} rows is the row itself, its largest score"
+    yield Found(
+        place=place(call),
+        measured=text,
+        expected="another view of the sample as its positive, and its score with itself left out",
+        fix='scores.fill_diagonal_(-float("inf")), with the index of the other view as target',
+        clues=[Clue("values", text)],
+    )
 
 
 def _no_partner(evidence: Evidence, call: LossCall, labels: Tensor) -> Iterator[Found]:
@@ -232,8 +256,10 @@ TRIPLETS = Check(
     ),
     sound=Text(
         "It needs tensors that are equal number for number while their rows differ, or labels of which no two are "
-        "equal, or all. Some anchors without a partner are only told.",
-        "只有当两个张量逐数相等（且各行互不相同）、或标签全部互异、或全部相同时才会报告；部分锚点无配对仅作提示。",
+        "equal, or all, or a symmetric product of embeddings whose targets are its diagonal. Some anchors without a "
+        "partner are only told.",
+        "只有当两个张量逐数相等（且各行互不相同）、或标签全部互异、或全部相同、或相似度矩阵对称且目标就是对角线时"
+        "才会报告；部分锚点无配对仅作提示。",
     ),
     fault="""
 model = nn.Linear(20, 8)

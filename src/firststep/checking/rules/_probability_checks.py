@@ -33,6 +33,8 @@ _SEQUENCES = frozenset({"dpo_loss", "robust_dpo_loss", "ipo_loss", "kto_loss", "
 
 
 def _logits_as_probabilities(evidence: Evidence) -> Iterator[Found]:
+    if not evidence.calls and not evidence.applied:
+        yield from _by_hand(evidence)
     for call in evidence.calls:
         if call.kinds[0] != "probabilities" or not call.tensors[0].numel():
             continue
@@ -56,6 +58,31 @@ def _logits_as_probabilities(evidence: Evidence) -> Iterator[Found]:
             )
 
 
+def _by_hand(evidence: Evidence) -> Iterator[Found]:
+    """A loss that nobody knows: least where the output is the targets themselves, and no good beyond 0 and 1."""
+    outputs, costs = [one for one in evidence.outputs if one.facts.floating], evidence.trials.probabilities
+    if costs is None or len(outputs) != 1 or head(outputs[0].origin)[:1] not in (("linear",), ("convolution",)):
+        return
+    right, wrong, beyond_right, beyond_wrong, twice = costs
+    near = 1e-3 * wrong
+    if not (wrong > 0 and abs(right) <= near):
+        return
+    seen = outputs[0].facts
+    if abs(beyond_right - right) <= near and abs(beyond_wrong - wrong) <= near:
+        text = "the loss is the same for all outputs above 1, and for all below 0: it takes them for probabilities"
+    elif twice < -near:
+        text = f"the loss is {right:.3g} where outputs equal the targets, and {twice:.3g} where they are twice as large"
+    else:
+        return
+    yield Found(
+        place="loss",
+        measured=f"the output of a layer, from {seen.low:.3g} to {seen.high:.3g}, in a loss of probabilities",
+        expected="probabilities, in [0, 1]",
+        fix="output = torch.sigmoid(output), before it is compared",
+        clues=[Clue("metamorphic", text)],
+    )
+
+
 LOGITS_AS_PROBABILITIES = Check(
     code="FS105",
     title=Text("Logits given to a loss of probabilities", "把 logits 传给了要求概率的损失"),
@@ -65,8 +92,10 @@ LOGITS_AS_PROBABILITIES = Check(
     ),
     sound=Text(
         "It needs numbers outside of [0, 1], or the bare output of a linear layer. What a sigmoid or a softmax made is "
-        "neither.",
-        "只有出现 [0, 1] 之外的数，或线性层的原始输出时才会报告；sigmoid 或 softmax 的输出两者都不是。",
+        "neither. A loss that nobody knows must cost nothing where outputs equal targets of 0 and 1, and be flat "
+        "beyond them, or fall below 0: squares and losses of logits do neither.",
+        "只有出现 [0, 1] 之外的数，或线性层的原始输出时才会报告；sigmoid 或 softmax 的输出两者都不是。"
+        "未知损失须在输出等于 0/1 目标时为 0，且在 [0, 1] 之外恒定或降到 0 以下：平方误差与 logits 损失都不会如此。",
     ),
     fault="""
 model = nn.Linear(20, 1)

@@ -15,6 +15,7 @@ from .._rule import Check
 from ..probe._evidence import Evidence
 from ..probe._hidden import Hidden, hidden
 from ..probe._parameter import Parameter
+from ..probe._stray import Stray
 from ._gradient_checks import finite
 
 _SPARE = re.compile(
@@ -120,7 +121,7 @@ def _never_ran(evidence: Evidence, group: _Group) -> Found:
         fix=f"call self.{name}(...) in forward, or remove it; if it is used in other steps only, "
         f"self.{name}.requires_grad_(False) until then",
         clues=[Clue("graph", f"the loss does not reach {_text(group)}, and {name} was not entered")],
-        sure=not _may_rest(evidence, group),
+        sure=not (_may_rest(evidence, group) or _last_of_kind(evidence, group)),
     )
 
 
@@ -134,6 +135,24 @@ def _may_rest(evidence: Evidence, group: _Group) -> bool:
     if parent is None or isinstance(parent, (nn.ModuleList, nn.ModuleDict)):
         return True  # experts, heads by task, layers dropped by chance
     return _of_library(parent) or (own is not None and sum(1 for _ in own.modules()) > 8)
+
+
+def _last_of_kind(evidence: Evidence, group: _Group) -> bool:
+    """Whether it is a part of the last of several blocks, and the same part of the blocks before is trained."""
+    reached = {name for one in evidence.trained if one.reached for name in one.names}
+    own = group.parameters[0].name
+    prefixes = _prefixes(own)
+    for around in prefixes[: prefixes.index(group.name)] if group.whole and group.name in prefixes else prefixes:
+        parent, _, local = around.rpartition(".")
+        children = dict(evidence.modules[parent].named_children()) if parent in evidence.modules else {}
+        block = children.get(local)
+        alike = [name for name, one in children.items() if type(one) is type(block)]
+        if block is None or len(alike) < 2 or alike[-1] != local:
+            continue
+        before = [f"{parent}.{name}" if parent else name for name in alike[:-1]]
+        if all(f"{one}{each.name.removeprefix(around)}" in reached for one in before for each in group.parameters):
+            return True
+    return False
 
 
 def _of_library(module: nn.Module) -> bool:
@@ -191,7 +210,13 @@ def _unused(evidence: Evidence, group: _Group) -> Found:
         if group.whole and layers
         else "use it or remove it",
         clues=[Clue("graph", f"the loss's graph does not reach {_text(group)}, and other weights change nothing")],
-        sure=not (given or spare or isinstance(around, nn.ModuleList) or (around is not None and _of_library(around))),
+        sure=not (
+            given
+            or spare
+            or isinstance(around, nn.ModuleList)
+            or (around is not None and _of_library(around))
+            or _last_of_kind(evidence, group)
+        ),
     )
 
 
@@ -205,9 +230,10 @@ UNREACHED = Check(
     sound=Text(
         "It needs a parameter that asks for a gradient, belongs to the optimizer if one is given, and is not in the "
         "loss's graph. Parts that may be meant for other steps (experts, heads by task, poolers, slow copies, "
-        "anything in evaluation mode) and outputs that are returned and not used are remarks only.",
+        "anything in evaluation mode), outputs that are returned and not used, and what the last of several blocks "
+        "leaves unused are remarks only.",
         "只有需要梯度、（若给出优化器则）在优化器中、却不在损失计算图里的参数才会报告。可能用于其他步骤的部分（专家、按任务的头、"
-        "pooler、慢速副本、评估模式下的一切）以及返回但未使用的输出只作提示。",
+        "pooler、慢速副本、评估模式下的一切）、返回但未使用的输出，以及若干同类块中最后一块未用到的部分只作提示。",
     ),
     fault="""
 class Model(nn.Module):
@@ -246,6 +272,46 @@ def _unregistered(evidence: Evidence) -> Iterator[Found]:
             ],
             sure=not one.alone,
         )
+    yield from _stray(evidence)
+
+
+def _stray(evidence: Evidence) -> Iterator[Found]:
+    """Layers from outside, by a closure or a global name, and layers that forward creates."""
+    known = [one for one in evidence.strays if one.parameter or not one.made]
+    for made in (False, True):
+        group = [one for one in known if one.made == made]
+        if not group:
+            continue
+        count = f"{len(group)} trained tensor" + ("s" if len(group) > 1 else "")
+        shapes = ", ".join(str(one.shape) for one in group[:3]) + (", ..." if len(group) > 3 else "")
+        function = next((one.function for one in group if len(one.shape) > 1), group[0].function)
+        clues = [
+            Clue("graph", f"{count} in the output's graph, used by {function}, are none of the model's parameters")
+        ]
+        if made and any(one.drawn for one in group):
+            clues.append(Clue("metamorphic", "a second pass uses other tensors with other values"))
+        elif not made and getattr(evidence.asked.optimizer, "param_groups", None):
+            clues.append(Clue("settings", "the optimizer does not hold them either"))
+        where = "forward creates them anew in every pass" if made else "they are from outside of the model"
+        yield Found(
+            place="model",
+            measured=f"{count} of shape {shapes} that model.parameters() lacks: {where}",
+            expected="layers and parameters that the model knows",
+            fix="create the layer in __init__, as in self.layer = nn.Linear(...), and call self.layer(x) in forward"
+            if made
+            else "make it an attribute in __init__, as in self.layer = layer, or .requires_grad_(False) if it is fixed",
+            clues=clues,
+            sure=_nobodys(evidence, group),
+        )
+
+
+def _nobodys(evidence: Evidence, group: Sequence[Stray]) -> bool:
+    """Whether no other model is run on purpose, and it is no copy and no constant that forward makes."""
+    asked = evidence.asked
+    readable = asked.optimizer is None or bool(getattr(asked.optimizer, "param_groups", None))
+    meant = asked.forward is not None or asked.loss is None or not asked.model.training
+    random = any(one.parameter and not one.copied and (one.drawn or not one.made) for one in group)
+    return readable and not meant and random
 
 
 def _registered(one: Hidden) -> str:
@@ -270,8 +336,13 @@ UNREGISTERED = Check(
     sound=Text(
         "A teacher or a reference model that is hidden from the parameters on purpose is frozen or runs without "
         "grad: only what asks for a gradient and is reached by it is reported, and not what the optimizer "
-        "holds. A single whole network in a list is a remark.",
-        "有意藏起来的教师或参考模型是冻结的，或在无梯度模式下运行：只有需要梯度且梯度到达、而优化器没有的才会报告；列表中单独的一个完整网络只作提示。",
+        "holds. A single whole network in a list is a remark. Of layers from outside of the model only those "
+        "count that made the output, not what the loss uses, and they are a remark where forward= is given, where "
+        "they copy the model's, or where forward makes the same constants in every pass.",
+        "有意藏起来的教师或参考模型是冻结的，或在无梯度模式下运行："
+        "只有需要梯度且梯度到达、而优化器没有的才会报告；列表中单独的一个完整网络只作提示。"
+        "来自模型之外的层只看产生输出的，不看损失用到的；给出 forward=、复制自模型自身，"
+        "或 forward 每次生成相同常数时只作提示。",
     ),
     fault="""
 class Model(nn.Module):

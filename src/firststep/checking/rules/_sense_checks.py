@@ -16,6 +16,7 @@ from ..probe._calls import LossCall
 from ..probe._evidence import Evidence
 from ..probe._targets import classes
 from ._reduction_checks import summed
+from ._scores import head, log_sums_to_one
 
 _SAME = 1e-6
 """A relative change of the value that is rounding."""
@@ -270,7 +271,25 @@ def _negated_unknown(evidence: Evidence) -> Iterator[Found]:
         clues.append(Clue("values", f"the loss is {evidence.loss:.4g}, below 0"))
     # of products with the outputs, as a critic's, the sign may be that of the labels
     linear = evidence.trials.zeros is not None and abs(evidence.trials.zeros[0]) < 1e-6
-    yield _minus("loss", text, clues, negative and not linear)
+    yield _minus(
+        "loss", text, clues, (negative and (not linear or _log_probabilities(evidence))) or _squashed(evidence)
+    )
+
+
+def _log_probabilities(evidence: Evidence) -> bool:
+    """Whether the output is logarithms of probabilities of classes, of which greater ones are better."""
+    outputs = [one for one in evidence.outputs if one.facts.floating]
+    if len(outputs) != 1 or outputs[0].origin[:1] != ("log_softmax",):
+        return False
+    tensor = outputs[0].tensor
+    return tensor.ndim > 1 and any(log_sums_to_one(tensor, axis) for axis in {1, tensor.ndim - 1})
+
+
+def _squashed(evidence: Evidence) -> bool:
+    """Whether the loss makes probabilities of the output of a layer, which no distances are: of classes, or of yes."""
+    real = all(one.facts.floating for one in evidence.targets)
+    kinds = ("sigmoid", "logsigmoid") if real else ("softmax", "log_softmax")  # of ordered classes sigmoids are others
+    return any(one.kind in kinds and head(one.origin)[:1] in (("linear",), ("convolution",)) for one in evidence.applied)
 
 
 def _backwards(evidence: Evidence) -> str | None:
@@ -304,10 +323,11 @@ NEGATED = Check(
     ),
     sound=Text(
         "A known loss with a factor below 0 must be all of what is minimized: penalties and adversarial terms beside "
-        "others are silent. Of an unknown one the value must be negative too, since outputs may be distances. A target "
-        "that is the same for all, as a generator's, is only told.",
-        "已知损失必须带负系数且构成全部损失：与其他项并存的惩罚项或对抗项不报告。未知损失还须取负值，因为输出可能是距离。"
-        "目标全部相同（如生成器）时仅作提示。",
+        "others are silent. Of an unknown one the value must be negative too, since outputs may be distances, or the loss "
+        "must make probabilities of a layer's output. A target that is the same for all, as a generator's, is only "
+        "told.",
+        "已知损失必须带负系数且构成全部损失：与其他项并存的惩罚项或对抗项不报告。未知损失还须取负值（因为输出可能是距离），"
+        "或由损失自身把某层的输出变为概率。目标全部相同（如生成器）时仅作提示。",
     ),
     fault="""
 model = nn.Linear(20, 10)

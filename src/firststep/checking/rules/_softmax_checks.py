@@ -235,7 +235,29 @@ model, loss = nn.Linear(20, 1), nn.BCEWithLogitsLoss()
 )
 
 
+def _over_examples(evidence: Evidence) -> Iterator[Found]:
+    """A softmax that the loss makes of a layer's output, over the batch and not over the classes."""
+    outputs = [one.facts.shape for one in evidence.outputs if one.facts.floating]
+    targets = [one.facts for one in evidence.targets]
+    if len(outputs) != 1 or len(targets) != 1 or len(outputs[0]) != 2 or outputs[0][0] == outputs[0][1]:
+        return
+    made = [one for one in evidence.applied if one.kind in ("softmax", "log_softmax", "logsumexp")]
+    axes = {one.axis for one in made}
+    raw = all(one.facts.shape == outputs[0] and head(one.origin)[:1] == ("linear",) for one in made)
+    if axes != {0} or not raw or targets[0].floating or targets[0].shape != outputs[0][:1]:
+        return
+    yield Found(
+        place="loss",
+        measured=f"the loss makes a {made[0].kind} along axis 0 of {tuple(outputs[0])}, over the batch",
+        expected=f"along axis 1, over the {outputs[0][1]} classes of each example",
+        fix="F.cross_entropy(output, targets)",
+        clues=[Clue("graph", f"the loss calls {made[0].kind} with dim=0 on a layer's output")],
+    )
+
+
 def _wrong_axis(evidence: Evidence) -> Iterator[Found]:
+    if not evidence.calls:
+        yield from _over_examples(evidence)
     for call in evidence.calls:
         tensor = call.tensors[0]
         if call.name == "KLDivLoss" and _across(tensor, call.tensors[1]):

@@ -19,6 +19,8 @@ _NATS = 1.0
 """Logits as large as He's weights make them, of std 1.4, add at most about so much."""
 _CONFIDENT = 3.0
 """A std of the logits that He's weights, which make 1.4, reach by chance only in the narrowest nets."""
+_SMALL = 0.5
+"""A std of logits that are small enough, whatever the loss is."""
 _FAR, _LOUD = 10.0, 3.0
 """A regression loss so many times that of an output of 0, by outputs of so many times unit size."""
 _TARGETS_SMALL = 30.0
@@ -68,9 +70,9 @@ _UNIT = 3.0
 
 def _confident(evidence: Evidence, one: Expected) -> Iterator[Found]:
     excess = (one.measured - one.expected) / one.decisions
-    if not excess > _NATS:
-        return
     spread, shared = one.spread
+    if not excess > _NATS or spread <= _SMALL:
+        return
     biased = one.bias(evidence) if shared > 0.7 * spread else None
     clues = [Clue("expected value", f"{one.name} starts at {one.measured:.4g}, {one.text} is {one.expected:.4g}")]
     if spread >= _CONFIDENT:
@@ -98,7 +100,7 @@ def _smaller(evidence: Evidence, one: Expected, spread: float, bias: str | None)
     tied = next((p for p in evidence.parameters if len(p.names) > 1 and len(p.shape) == 2 and p.std > 0.5), None)
     if tied is not None:
         return f"nn.init.normal_({typed(tied.name)}, std=0.02)  # {' and '.join(tied.names)} are one tensor"
-    layer, factor = one.layer(evidence), 0.5 / max(spread, 0.5)
+    layer, factor = one.layer(evidence), _SMALL / spread if spread > _SMALL else 0.1
     if layer is None:
         return f"logits = {factor:.2g} * logits"
     return f"with torch.no_grad(): {typed(layer)}.weight.mul_({factor:.2g})"

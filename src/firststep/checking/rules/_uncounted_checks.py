@@ -29,7 +29,9 @@ def _uncounted(evidence: Evidence) -> Iterator[Found]:
     # without either, a weight of 0 may as well be from a clamp
     clues, uneven = [], call is not None and _ignored(call) is not None
     if told is not None:
-        seen, mark, uneven = told
+        seen, mark, differs = told
+        # as much of each example may be meant, as a constant; not so where the loss itself marks what is left out
+        uneven = uneven or differs or (call is not None and _of_parts(seen))
         text = f"{_marks(seen, mark)}: {100 * _left_out(seen, mark):.3g} % do not count"
         clues.append(
             Clue(
@@ -66,6 +68,11 @@ def _by_trial(evidence: Evidence) -> tuple[Seen, float, bool] | None:
         return seen, mark, False  # whole examples: a weight of 0 as much as padding
     counts = out.flatten(1).sum(1)
     return seen, mark, bool((counts != counts[0]).any())
+
+
+def _of_parts(seen: Seen) -> bool:
+    """Whether a mark is of parts of examples, and not of whole ones."""
+    return seen.tensor.ndim > 1 and seen.tensor.shape[1] > 1
 
 
 def _out(tensor: Tensor, mark: float) -> Tensor:
@@ -153,9 +160,10 @@ UNCOUNTED = Check(
     ),
     sound=Text(
         "A mean over what counts, also one for each sequence, is not the sum of the means over two halves. Where whole "
-        "examples are left out, or as much of each, or the loss is not above 0, it is only told.",
-        "对有效部分取均值（包括逐序列取均值）时，两半的均值相加不等于总体。若被略去的是整个样本、或每个样本略去一样多、"
-        "或损失不为正，则仅作提示。",
+        "examples are left out, or as much of each by a loss that nobody knows, or the loss is not above 0, it is only "
+        "told.",
+        "对有效部分取均值（包括逐序列取均值）时，两半的均值相加不等于总体。若被略去的是整个样本、或未知损失中每个样本"
+        "略去一样多、或损失不为正，则仅作提示。",
     ),
     fault="""
 model = nn.Linear(20, 12)

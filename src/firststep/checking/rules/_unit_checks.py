@@ -142,6 +142,15 @@ def _varies(evidence: Evidence) -> bool:
     )
 
 
+def _plainly_varies(evidence: Evidence) -> bool:
+    """Whether the inputs are neither tiny nor as good as the same."""
+    given = [seen for seen in evidence.inputs if seen.facts.floating and seen.tensor.ndim and seen.facts.rms > 1e-3]
+    return any(
+        seen.tensor.shape[0] == evidence.n and float((seen.tensor - seen.tensor[:1]).abs().max()) > 0.1 * seen.facts.rms
+        for seen in given
+    )
+
+
 def _same(evidence: Evidence) -> Iterator[Found]:
     if evidence.n is None or evidence.n < 2 or not _varies(evidence) or scaled_down(evidence):
         return
@@ -158,9 +167,18 @@ def _same(evidence: Evidence) -> Iterator[Found]:
     if last and last < len(chain):
         layer, source = chain[last], chain[last - 1]
         if source.spread > 1e3 * layer.spread + 1e-3 and not all_zero(evidence, layer) and _no_zero_head(evidence):
-            yield _found(evidence, layer, source, "is the same for every example")
+            found = _found(evidence, layer, source, "is the same for every example")
+            yield replace(found, sure=not _looked_up(evidence, layer, source))
     elif chain and last == len(chain):
         yield from _same_output(evidence, chain[-1])
+    elif chain:
+        yield from _lost_at_once(evidence, chain[0])
+
+
+def _looked_up(evidence: Evidence, layer: Layer, source: Layer) -> bool:
+    """Whether an index is computed between them: with few codes, all examples may well start at the same one."""
+    after, until = (len(_earlier(evidence, one)) for one in (source, layer))
+    return any(after < position <= until for position in evidence.lookups)
 
 
 def _earlier(evidence: Evidence, layer: Layer) -> list[Layer]:
@@ -196,6 +214,26 @@ def _same_output(evidence: Evidence, source: Layer) -> Iterator[Found]:
         )
 
 
+def _lost_at_once(evidence: Evidence, first: Layer) -> Iterator[Found]:
+    """In the first layer: its bias outweighs what its weights make of the inputs, which is little and not nothing."""
+    blank = evidence.trials.blank
+    own = next((one for one in evidence.parameters if one.module == first.place and one.local == "weight"), None)
+    if own is None or not own.trains or not 1e-6 < first.spread < 1e-5 or blank is None or not blank < 1e-4:
+        return
+    if any(all_zero(evidence, layer) for layer in leaves(evidence)) or not _plainly_varies(evidence):
+        return
+    yield Found(
+        place=first.name,
+        measured=f"the output of {first.name} is its bias: the inputs make {first.spread:.2g} of it",
+        expected="outputs that differ where inputs do",
+        fix=f"{typed(first.place)}.reset_parameters()",
+        clues=[
+            Clue("signals", f"examples are {first.spread:.2g} of the output's size apart in {first.name}"),
+            *_blank(evidence),
+        ],
+    )
+
+
 def _blank(evidence: Evidence) -> Iterator[Clue]:
     blank = evidence.trials.blank
     if blank is not None and blank < 1e-4:
@@ -227,8 +265,10 @@ SAME = Check(
     ),
     sound=Text(
         "The inputs differ and the layer before still tells examples apart, none after it does, and neither zero "
-        "weights nor a scale that is meant to start small explain it.",
-        "输入各不相同，前一层仍能区分样本，其后各层都不能，且零权重或有意设小的缩放都无法解释。",
+        "weights nor a scale that is meant to start small explain it. Where a code is looked up in between, by argmin "
+        "or argmax, it is a remark, since all examples may start at the same code.",
+        "输入各不相同，前一层仍能区分样本，其后各层都不能，且零权重或有意设小的缩放都无法解释。"
+        "若其间用 argmin 或 argmax 查表，则只作提示，因为所有样本起初可能落在同一个码上。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1), nn.LayerNorm(1), nn.Linear(1, 5))

@@ -41,6 +41,24 @@ def _symmetric(evidence: Evidence) -> Iterator[Found]:
                 Clue("virtual steps", f"after the virtual steps {one.alike_after:.0%} of them still do"),
             ],
         )
+    yield from _cloned(evidence)
+
+
+def _cloned(evidence: Evidence) -> Iterator[Found]:
+    """Modules that are copies of one, and get the same inputs and gradients."""
+    for group in evidence.clones[:1]:
+        names = ", ".join(group[:3]) + (f" and {len(group) - 3} more" if len(group) > 3 else "")
+        yield Found(
+            place=group[0],
+            measured=f"{names} hold the same weights and get the same gradients",
+            expected="weights that differ: each module draws its own",
+            fix=f"make each anew in place of copy.deepcopy, or fs.initialize({typed(group[1])}, seed=1)",
+            clues=[
+                Clue("values", f"all parameters of {names} are equal"),
+                Clue("signals", "so are their gradients"),
+                Clue("virtual steps", "after the virtual steps the parameters are equal still"),
+            ],
+        )
 
 
 def _head(evidence: Evidence, one: Parameter, heads: set[str]) -> bool:
@@ -87,9 +105,11 @@ SYMMETRIC = Check(
     sound=Text(
         "The rows are equal before and after the virtual steps. Layers that start at zero behind or before random ones "
         "get rows that differ by then; the last layer, whose units have targets of their own, and embeddings do not "
-        "count.",
+        "count. Of modules that start as copies of one, only those count that get the same gradients and are equal "
+        "after the steps: neither stacked layers nor slow copies are.",
         "虚拟步之前和之后各行都相同才会报告。与随机层相邻的零初始化层此时各行已不同；"
-        "最后一层的单元各有目标，它和嵌入层都不算。",
+        "最后一层的单元各有目标，它和嵌入层都不算。"
+        "互为副本的模块只有梯度也相同、且虚拟步之后仍相等才算：堆叠的层和慢速副本都不会。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))

@@ -103,6 +103,8 @@ def _findings(report: CheckReport) -> Iterator[Block]:
         yield Text(
             f"Nothing to fix: {len(CHECKS)} checks of {families} families looked at this start and found nothing."
         )
+    if report.failed:
+        yield Points([f"Could not judge this model: {one}" for one in report.failed])
     if report.ignored:
         yield Text(f"{ignored(report)}.")
 

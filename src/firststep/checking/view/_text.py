@@ -103,6 +103,8 @@ def _findings(report: CheckReport, width: int) -> Iterator[str]:
         if i:
             yield ""
         yield from _finding(one, width)
+    for one in report.failed:
+        yield from _filled(f"could not judge this model: {one}", width, "  ", "    ")
     if report.ignored:
         yield from _filled(ignored(report), width, "" if not report.findings else "  ", "  ")
 
