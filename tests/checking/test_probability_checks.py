@@ -215,3 +215,19 @@ def test_a_layer_s_output_as_probabilities_by_hand(lines: str) -> None:
 )
 def test_losses_by_hand_of_logits_and_values(lines: str) -> None:
     assert "FS105" not in started(HAND.format(lines)).codes
+
+
+@pytest.mark.parametrize(
+    ("lines", "fix"),
+    [
+        ("p = o.sigmoid()\n    return -(t * p.log() + (1 - t) * (1 - p).log()).mean()", "F.logsigmoid(logits)"),
+        (
+            "p = torch.cat((o, -o), 1).softmax(1)\n    return -p.log().gather(1, t.long()).mean()",
+            "F.log_softmax(logits, dim=1)",
+        ),
+    ],
+)
+def test_a_logarithm_of_its_own_is_told(lines: str, fix: str) -> None:
+    found = the(started(HAND.format(lines)), "FS108")
+    assert (found.severity, found.fix) == ("info", fix)
+    assert "FS108" not in started(HAND.format("return -(t * F.logsigmoid(o)).mean() - (1 - t).log1p().mean()")).codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from .examples import report, told
 from .loss_designs import DESIGNS
@@ -240,3 +241,20 @@ def test_sound_losses_are_silent(name: str, seed: int) -> None:
     assert found.ok, told(found)
     silent = {"FS302", "FS303", "FS402", "FS404", "FS407"}
     assert not silent & set(found.codes), told(found)
+
+
+@pytest.mark.parametrize("options", ["pos_weight=torch.tensor(1000.0)", "weight=torch.tensor(1000.0)"])
+def test_weights_are_in_the_expected_value(options: str) -> None:
+    """The value of logits of 0 is that of the loss itself, and small logits are not called too large."""
+    lines = f"""
+model = nn.Linear(20, 1)
+nn.init.zeros_(model.weight), nn.init.constant_(model.bias, 0.2)
+loss = nn.BCEWithLogitsLoss({options})
+batch = torch.randn(32, 20), (torch.arange(32)[:, None] % 4 == 0).float()
+"""
+    found = report(lines)
+    zero = found.evidence.calls[0].again([torch.zeros(32, 1), found.evidence.calls[0].tensors[1]])
+    start = found.evidence.start[0]
+    assert start is not None
+    assert start.expected == pytest.approx(float(zero), rel=1e-5)
+    assert "FS401" not in found.codes, told(found)

@@ -52,9 +52,9 @@ tensor(0.3081)
     draw=lambda generator, n: (uniform(generator, n, 5), uniform(generator, n, 5)),
     start=Start(
         Text("ln 2, at p = 1/2", "p = 1/2 时为 ln 2"),
-        lambda input, target, weight=None: math.log(2) * (
-            torch.ones_like(input) * (1 if weight is None else weight)
-        ).mean(),
+        lambda input, target, weight=None: (
+            math.log(2) * (torch.ones_like(input) * (1 if weight is None else weight)).mean()
+        ),
         lambda input, target: (torch.full_like(input, 0.5), target),
     ),
     minimum=Minimum(

@@ -119,7 +119,7 @@ class Applied:
     """A softmax, the sum in one, or a sigmoid that the loss itself made, outside of the model.
 
     Args:
-        kind: the function: "softmax", "log_softmax", "logsumexp", "sigmoid", "logsigmoid".
+        kind: the function: "softmax", "log_softmax", "logsumexp", "sigmoid", "logsigmoid"; "log" of such a one.
         origin: the functions that made what it was applied to.
         facts: the numbers it was applied to.
         axis: along which it ran, where it was said.

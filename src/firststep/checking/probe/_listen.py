@@ -26,7 +26,7 @@ ACTIVATIONS = frozenset({
     "hardsigmoid", "hardswish", "softmax", "log_softmax", "prelu", "rrelu", "glu", "threshold",
 })
 # fmt: on
-_OF_LOSS = frozenset({"softmax", "log_softmax", "logsumexp", "sigmoid", "logsigmoid"})
+_OF_LOSS = frozenset({"softmax", "log_softmax", "logsumexp", "sigmoid", "logsigmoid", "log"})
 _LOOKUPS = frozenset({"argmin", "argmax"})
 
 
@@ -71,15 +71,21 @@ class Listener(TorchFunctionMode):
             self.lookups.append(len(self.signals))
         if self._within and name in ACTIVATIONS and isinstance(result, Tensor):
             self._signal(name.rstrip("_"), result, function=True)
-        elif not self._within and name in _OF_LOSS and args and isinstance(args[0], Tensor):
-            if isinstance(result, Tensor) and args[0].is_floating_point():
-                with self._quiet(), suppress(RuntimeError):
-                    self.applied.append(Applied(name, origin(args[0]), facts(args[0]), _axis(args, kwargs)))
+        elif not self._within and name in _OF_LOSS and isinstance(result, Tensor):
+            self._apply(name, args, kwargs)
         if self.outputs and not self._within:
             one = broadcast(name, args, result, self.outputs)
             self.broadcasts |= {} if one is None else {one: None}
         self._noise(drawn(self.place or "model", name, args, kwargs, result), result)
         return result
+
+    def _apply(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if not args or not isinstance(args[0], Tensor) or not args[0].is_floating_point():
+            return
+        with self._quiet(), suppress(RuntimeError):
+            made = origin(args[0])
+            if name != "log" or made[:1] in (("sigmoid",), ("softmax",)):
+                self.applied.append(Applied(name, made, facts(args[0]), _axis(args, kwargs)))
 
     def _noise(self, one: Drawn | None, result: Any) -> None:
         if one is not None:

@@ -62,10 +62,10 @@ def origin(tensor: Tensor) -> tuple[str, ...]:
             names.append("affine" if name in _AFFINE and len(ways) == 1 else _NAMES.get(name, _snake(name)))
             if len(ways) > 1:
                 break
-            part = Part(*ways[0], part.window) if ways else Part(None)
+            part = Part(ways[0][0], ways[0][1], part.window) if ways else Part(None)
         else:
             known = sources(part, _snake(name)) if ways else ()
-            part = known[0] if known else Part(*ways[0], None) if ways else Part(None)
+            part = known[0] if known else Part(ways[0][0], ways[0][1], None) if ways else Part(None)
     return tuple(names)
 
 

@@ -55,7 +55,7 @@ def _within(
             at = _signed(node._saved_index) % shape[axis]
             return {k + (k >= axis): ends for k, ends in window.items()} | {axis: (at, at + 1)}
         if kind == "slice":
-            start, end, step = slice(_signed(node._saved_start), _end(node._saved_end), 1).indices(shape[axis])
+            start, end, _ = slice(_signed(node._saved_start), _end(node._saved_end), 1).indices(shape[axis])
             if _signed(node._saved_step) != 1:
                 return {**window, axis: (start, end)} if axis not in window else None
         elif kind == "split":

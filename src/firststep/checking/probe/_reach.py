@@ -126,7 +126,7 @@ def _reach(tensor: Tensor, part: Part | None = None) -> Reach | None:
         if factor is None:
             return None
         scale, moved = scale * factor, moved or name in ("add", "sub", "rsub")
-        part = Part(*before[0], part.window)
+        part = Part(before[0][0], before[0][1], part.window)
     if node is None:
         return None
     bounds = _bounds(node)

@@ -54,8 +54,8 @@ class Trials:
         precise: the loss in float64 of the same outputs, and the loss as it is.
         zeros: the loss where all outputs are 0, and the loss as it is.
         right: the loss where the outputs were reordered to go with the targets, and where against them.
-        probabilities: for targets of 0 and 1, the loss where the output is the targets, where it is the others, where it
-            is beyond them by 1 in either case, and where it is twice the targets.
+        probabilities: for targets of 0 and 1, the loss where the output is the targets, where it is the others, where
+            it is beyond them by 1 in either case, and where it is twice the targets.
         uncounted: which target says that something does not count, and by which value, where the loss of all that
             counts is the sum of the losses of two halves of it.
     """

@@ -314,6 +314,15 @@ loss = nn.KLDivLoss(reduction="batchmean", log_target=True)
 
 
 def _unstable_pair(evidence: Evidence) -> Iterator[Found]:
+    made_by = next((one.origin[0] for one in evidence.applied if one.kind == "log"), None)
+    if made_by is not None and not evidence.calls:
+        yield Found(
+            place="loss",
+            measured=f"a {made_by} and its logarithm, each by itself",
+            expected="one function of the logits, which loses no digits where a probability rounds to 0 or 1",
+            fix="F.logsigmoid(logits)" if made_by == "sigmoid" else "F.log_softmax(logits, dim=1)",
+            clues=[Clue("graph", f"the loss takes the logarithm of what a {made_by} made")],
+        )
     for call in evidence.called("BCELoss", "NLLLoss"):
         origin = head(call.origins[0])
         if call.name == "BCELoss" and origin[:1] == ("sigmoid",):

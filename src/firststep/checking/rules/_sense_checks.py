@@ -289,7 +289,9 @@ def _squashed(evidence: Evidence) -> bool:
     """Whether the loss makes probabilities of the output of a layer, which no distances are: of classes, or of yes."""
     real = all(one.facts.floating for one in evidence.targets)
     kinds = ("sigmoid", "logsigmoid") if real else ("softmax", "log_softmax")  # of ordered classes sigmoids are others
-    return any(one.kind in kinds and head(one.origin)[:1] in (("linear",), ("convolution",)) for one in evidence.applied)
+    return any(
+        one.kind in kinds and head(one.origin)[:1] in (("linear",), ("convolution",)) for one in evidence.applied
+    )
 
 
 def _backwards(evidence: Evidence) -> str | None:
@@ -323,9 +325,9 @@ NEGATED = Check(
     ),
     sound=Text(
         "A known loss with a factor below 0 must be all of what is minimized: penalties and adversarial terms beside "
-        "others are silent. Of an unknown one the value must be negative too, since outputs may be distances, or the loss "
-        "must make probabilities of a layer's output. A target that is the same for all, as a generator's, is only "
-        "told.",
+        "others are silent. Of an unknown one the value must be negative too, since outputs may be distances, or the "
+        "loss must make probabilities of a layer's output. A target that is the same for all, as a generator's, is "
+        "only told.",
         "已知损失必须带负系数且构成全部损失：与其他项并存的惩罚项或对抗项不报告。未知损失还须取负值（因为输出可能是距离），"
         "或由损失自身把某层的输出变为概率。目标全部相同（如生成器）时仅作提示。",
     ),
