@@ -51,6 +51,7 @@ build: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py --json out/bench.json
 	$(BIN)/python benchmarks/losses.py --json out/losses.json
+	$(BIN)/python benchmarks/check.py --json out/check.json
 
 docs: $(STAMP)
 	$(BIN)/python tools/make_docs.py
