@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-import firststep as fs
-from firststep import init, losses
-from firststep.checking import CheckReport, check
+from firststep.checking import CheckReport, example
 
 from .panel import FAULTS, SOUND, Case
 
@@ -18,20 +10,9 @@ SEEDS = range(5)
 """Of the weights and the data of the panel."""
 
 
-def names(lines: str, seed: int = 0) -> dict[str, Any]:
-    """What the lines define; at least ``model``, ``loss`` and ``batch``."""
-    scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "fs": fs, "init": init, "losses": losses}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        exec(compile(lines, "<example>", "exec"), scope)
-    return scope
-
-
 def report(lines: str, seed: int = 0) -> CheckReport:
-    """The check of what the lines define."""
-    scope = names(lines, seed)
-    given = {name: scope[name] for name in ("optimizer", "forward", "task") if name in scope}
-    found = check(scope["model"], scope["loss"], scope["batch"], **given)
+    """The check of what the lines define, by every rule."""
+    found = example(lines, seed)
     assert not found.failed, found.failed
     return found
 

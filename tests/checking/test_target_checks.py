@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from .examples import names, report
+from .examples import report
 from .targets import channels, judged, silent, start, words
 
 HALF = "torch.arange(16).remainder(2).float().unsqueeze(1)"
@@ -35,8 +35,8 @@ def test_broadcast_word_for_word() -> None:
 
 def test_the_numbers_of_the_metamorphic_clue_are_the_losses() -> None:
     lines = start(1, "nn.MSELoss()", 16, "torch.randn(16)")
-    scope = names(lines)
-    output, target = scope["model"](scope["batch"][0])[:, 0].detach(), scope["batch"][1]
+    asked = report(lines).evidence.asked
+    output, target = asked.model(asked.inputs)[:, 0].detach(), asked.targets
     clue = next(one for one in judged(lines, "FS201").evidence if one.channel == "metamorphic")
     pairs = (output[:, None] - target[None, :]).square().mean()
     for number in (pairs, F.mse_loss(output, target), F.mse_loss(output.roll(1), target)):

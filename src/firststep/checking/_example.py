@@ -18,13 +18,13 @@ def example(lines: str, seed: int = 0) -> CheckReport:
 
     Args:
         lines: they define ``model``, ``loss`` and ``batch``, and where needed ``optimizer``, ``forward`` and ``task``;
-            ``torch``, ``nn``, ``F``, ``losses`` and ``init`` (torch.nn.init) are imported.
+            ``torch``, ``nn``, ``F`` and ``losses`` are imported.
         seed: of torch's random numbers while they run.
 
     >>> example("model, loss, batch = nn.Linear(2, 1), nn.MSELoss(), (torch.randn(8, 2), torch.randn(8, 1))").ok
     True
     """
-    scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "losses": losses, "init": nn.init}
+    scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "losses": losses}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         exec(compile(lines, "<example>", "exec"), scope)

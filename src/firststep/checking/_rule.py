@@ -23,7 +23,7 @@ class Check:
         why: what it does to the training.
         sound: why the rule cannot fire on a sound start.
         fault: lines that define ``model``, ``loss`` and ``batch`` (and ``optimizer`` or ``forward`` where needed),
-            with ``torch``, ``nn``, ``F``, ``fs``, ``init`` and ``losses`` imported, such that the check finds it.
+            as :func:`example` runs them, such that the check finds it.
         cure: lines that, run after those of ``fault``, mend it.
         find: the rule: from evidence to what it found.
         at_most: the most it may say, whatever the evidence.

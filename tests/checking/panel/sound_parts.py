@@ -303,6 +303,8 @@ batch = (torch.rand(128, 2), torch.rand(128, 3))
 model = nn.Sequential(
     nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 5)
 )
+import firststep as fs
+
 fs.initialize(model, seed=int(torch.randint(1000, ())))
 loss = nn.CrossEntropyLoss()
 batch = (torch.randn(40, 20), torch.arange(40) % 5)

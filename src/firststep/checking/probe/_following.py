@@ -1,17 +1,19 @@
-"""Hearing every torch function that a model calls, and which module calls it."""
+"""Following a model as it runs: every torch function that is called, and which module calls it."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 
-class Follower(TorchFunctionMode):
-    """Hears functions as they return; a subclass says what to keep.
+class Within(TorchFunctionMode):
+    """Knows which module is running. Modules are told of by the hooks that :func:`following` puts up.
 
     Args:
         model: whose modules give the places their names.
@@ -25,12 +27,24 @@ class Follower(TorchFunctionMode):
 
     @property
     def place(self) -> str:
-        """The module that is running; "model" for the whole and outside of it."""
-        return (self._within[-1] if self._within else "") or "model"
+        """The module that is running; empty for the model itself and outside of it."""
+        return self._within[-1] if self._within else ""
 
+    def enter(self, module: nn.Module, *_: Any) -> None:
+        """A module begins."""
+        self._within.append(self._names[id(module)])
+
+    def leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """A module returns."""
+        self._within.pop()
+
+
+class Follower(Within, ABC):
+    """Hears functions as they return; a subclass says what to keep."""
+
+    @abstractmethod
     def hear(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
         """A function returned."""
-        raise NotImplementedError
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -39,21 +53,15 @@ class Follower(TorchFunctionMode):
         self.hear(getattr(func, "__name__", ""), args, kwargs or {}, result)
         return result
 
-    def enter(self, module: nn.Module, *_: Any) -> None:
-        """A module begins."""
-        self._within.append(self._names[id(module)])
-
-    def leave(self, *_: Any) -> None:
-        """A module returns."""
-        self._within.pop()
-
 
 @contextmanager
-def following(follower: Follower) -> Iterator[None]:
+def following(follower: Within) -> Iterator[None]:
     """Everything that runs inside is heard."""
     handles = []
     try:
         for module in dict.fromkeys(follower.model.modules()):
+            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
+                continue
             handles.append(module.register_forward_pre_hook(follower.enter))
             handles.append(module.register_forward_hook(follower.leave))
         with follower:
@@ -61,14 +69,3 @@ def following(follower: Follower) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def tensors(tree: Any) -> Iterator[Tensor]:
-    """Every tensor in the arguments or the result of a function."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, (tuple, list)):
-        for one in tree:
-            yield from tensors(one)
-    elif isinstance(tree, Mapping):
-        yield from tensors(list(tree.values()))

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from ... import losses
 from ._bounds import refuse_index, refuse_loss
 from ._broadcast import Broadcast, broadcast
 from ._calls import Applied, LossCall, our_call, recorded, torch_call
 from ._facts import facts
+from ._following import Within, following
 from ._layer import Signal
 from ._noise import Drawn, drawn
 from ._origin import origin
@@ -30,7 +29,7 @@ _OF_LOSS = frozenset({"softmax", "log_softmax", "logsumexp", "sigmoid", "logsigm
 _LOOKUPS = frozenset({"argmin", "argmax"})
 
 
-class Listener(TorchFunctionMode):
+class Listener(Within):
     """Hears activations and losses as they are called, and layers as they return.
 
     Args:
@@ -39,8 +38,7 @@ class Listener(TorchFunctionMode):
     """
 
     def __init__(self, model: nn.Module, n: int | None) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.signals: list[Signal] = []
         self.calls: list[LossCall] = []
         self.applied: list[Applied] = []
@@ -50,8 +48,6 @@ class Listener(TorchFunctionMode):
         self.drawn: dict[Drawn, None] = {}
         self.dropouts: dict[Any, Drawn] = {}
         self.lookups: list[int] = []
-        self._names = {id(module): name for name, module in model.named_modules()}
-        self._within: list[str] = []
         self._n = n
         self._deaf = False
 
@@ -99,11 +95,6 @@ class Listener(TorchFunctionMode):
             return run()
         return self._loss(our_call(spec, tensors, options, asked), run)
 
-    @property
-    def place(self) -> str:
-        """The module that is running; empty for the model itself and outside of it."""
-        return self._within[-1] if self._within else ""
-
     def _loss(self, call: Mapping[str, Any], run: Callable[[], Any]) -> Any:
         inside = self.place or ("model" if self._within else "loss")
         with self._quiet():
@@ -137,17 +128,16 @@ class Listener(TorchFunctionMode):
 
     def enter(self, module: nn.Module, *_: Any) -> None:
         """A module begins."""
-        name = self._names[id(module)]
-        self.entered.add(name)
-        self._within.append(name)
+        super().enter(module)
+        self.entered.add(self.place)
 
-    def leave(self, module: nn.Module, _: Any, output: Any) -> None:
+    def leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """A module returns: one with parameters of its own is a layer."""
         first = next((one for one in _first(output)), None)
         own = any(one is not None for one in module._parameters.values()) or "parametrizations" in module._modules
         if first is not None and (own or isinstance(module, (nn.MultiheadAttention, nn.modules.batchnorm._NormBase))):
             self._signal(type(module).__name__.removeprefix("Parametrized"), first, function=False)
-        self._within.pop()
+        super().leave(module, inputs, output)
 
 
 def _axis(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int | None:
@@ -166,16 +156,6 @@ def _first(output: Any) -> Iterator[Tensor]:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Everything that runs inside is heard."""
-    handles = []
-    try:
-        for module in dict.fromkeys(listener.model.modules()):
-            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
-                continue
-            handles.append(module.register_forward_pre_hook(listener.enter))
-            handles.append(module.register_forward_hook(listener.leave))
-        with listener, losses.watching(listener.ours):
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    """Everything that runs inside is heard, our losses too."""
+    with following(listener), losses.watching(listener.ours):
+        yield

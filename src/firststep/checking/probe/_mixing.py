@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._following import Follower, following, tensors
+from ._following import Follower, following
+from ._tree import leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class _Heard(Follower):
         self.results: list[tuple[str, list[Tensor]]] = []
 
     def hear(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
-        made = [one.detach().clone() for one in tensors(result) if one.is_floating_point()]
+        made = [one.detach().clone() for _, one in leaves(result) if one.is_floating_point()]
         if made:
             self.results.append((name, made))
 
@@ -79,8 +80,8 @@ class _Compared(Follower):
 
     def hear(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
         if self.mixer is not None:
-            self._follow(name, [*tensors([*args, kwargs])], [*tensors(result)])
-        made = [one.detach() for one in tensors(result) if one.is_floating_point()]
+            self._follow(name, [one for _, one in leaves([*args, kwargs])], [one for _, one in leaves(result)])
+        made = [one.detach() for _, one in leaves(result) if one.is_floating_point()]
         if not made or self._step >= len(self.results):
             return
         before_name, before = self.results[self._step]
@@ -88,8 +89,8 @@ class _Compared(Follower):
         if before_name != name or [one.shape for one in before] != [one.shape for one in made]:
             self._step = len(self.results)  # another way through the model: nothing can be compared
             return
-        given = [self._shares[id(one)] for one in tensors([*args, kwargs]) if id(one) in self._shares]
-        whole = [one for one in tensors(result) if one.is_floating_point()]
+        given = [self._shares[id(one)] for _, one in leaves([*args, kwargs]) if id(one) in self._shares]
+        whole = [one for _, one in leaves(result) if one.is_floating_point()]
         for kept, a, b in zip(whole, before, made, strict=True):
             self._judge(name, given, kept, _touched(a, b))
 
@@ -100,7 +101,7 @@ class _Compared(Follower):
         if self.mixer is not None and not any(one[2] for one in given):
             return  # already mixed
         most = 1 / self.count + 1e-6
-        here = Mixer(self.place, name, tuple(result.shape))
+        here = Mixer(self.place or "model", name, tuple(result.shape))
         if name in REARRANGED:
             lost = 0 < share <= most and not slab and self.count in result.shape and any(one[2] for one in given)
             if name in _KEEPS and lost:
@@ -131,7 +132,7 @@ class _Compared(Follower):
 
     def beside(self, output: Any) -> bool:
         """Whether the output has to do with what was mixed only through what is set beside."""
-        return self._set_beside and not any(id(one) in (self._mixed | self._common) for one in tensors(output))
+        return self._set_beside and not any(id(one) in (self._mixed | self._common) for _, one in leaves(output))
 
 
 def _touched(a: Tensor, b: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class Noise(Follower):
 
     def hear(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
         """Keep what draws: a dropout only where it is on."""
-        one = drawn(self.place, name, args, kwargs, result)
+        one = drawn(self.place or "model", name, args, kwargs, result)
         if one is not None:
             self.drawn[one] = None
 
