@@ -141,7 +141,7 @@ def test_sigmoid_twice_however_written(lines: str) -> None:
         "loss = lambda o, t: F.binary_cross_entropy_with_logits(torch.cat([o[:, :5].sigmoid(), o[:, 5:]], 1)[:, 4:],"
         " t[:, 4:])",
         "proto = torch.randn(10, 10)\nmodel, loss = net, lambda o, t: F.cross_entropy(-torch.cdist(o, proto) / 3, t)",
-        "model, loss, batch = one, nn.BCEWithLogitsLoss(), (x, flags)\ninit.constant_(one.bias, 0.5)",
+        "model, loss, batch = one, nn.BCEWithLogitsLoss(), (x, flags)\nnn.init.constant_(one.bias, 0.5)",
         "model, loss, batch = nn.Sequential(one, nn.Sigmoid()), nn.BCELoss(), (x, flags)",
         "model, loss, batch = one, losses.HingeLoss(), (x, 2 * flags - 1)",
         "model, loss, batch = nn.Sequential(one, nn.Sigmoid()), nn.MSELoss(), (x, flags)",

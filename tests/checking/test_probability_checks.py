@@ -33,7 +33,7 @@ def test_logits_to_bce_word_for_word() -> None:
         ),
         (
             "model, loss, batch = one, nn.BCELoss(), (x, flags)\n"
-            "init.constant_(one.bias, 0.5), init.normal_(one.weight, std=1e-3)",
+            "nn.init.constant_(one.bias, 0.5), nn.init.normal_(one.weight, std=1e-3)",
             "warning",
         ),
     ],
@@ -88,7 +88,7 @@ def test_no_log_probabilities_however_written(lines: str) -> None:
 
 
 def test_positive_log_probabilities_of_answers() -> None:
-    lines = "model, batch = two, (x, None)\ninit.constant_(two.bias, 5.0)\n"
+    lines = "model, batch = two, (x, None)\nnn.init.constant_(two.bias, 5.0)\n"
     lines += "loss = lambda o: losses.functional.simpo_loss(o[:, 0], o[:, 1])"
     found = started(lines)
     one = the(found, "FS106")

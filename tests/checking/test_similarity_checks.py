@@ -81,7 +81,7 @@ def test_the_wrong_scale_however_written(lines: str, severity: str) -> None:
         "w = nn.Parameter(torch.randn(100, 64))\nmodel, batch = nn.Linear(20, 64), (x, torch.arange(32))\n"
         "loss = lambda o, t: F.cross_entropy(16 * F.normalize(o, dim=1) @ F.normalize(w, dim=1).T, t)",
         "model = nn.Sequential(nn.Linear(20, 64), nn.LayerNorm(64), nn.Linear(64, 10, bias=False))\n"
-        "init.orthogonal_(model[2].weight, 0.3)\nbatch = x[:10], y[:10]",
+        "nn.init.orthogonal_(model[2].weight, 0.3)\nbatch = x[:10], y[:10]",
         "model, batch = nn.Linear(20, 10, bias=False), (x[:10], y[:10])",
     ],
 )

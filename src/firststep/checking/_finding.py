@@ -85,6 +85,15 @@ class Finding:
     evidence: tuple[Clue, ...]
 
 
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"]), listed(["a"])
+    ('a, b, c and 1 more', 'a')
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def severity(found: Found, at_most: Severity) -> Severity:
     """How severe: by the number of channels that agree, whether it may be meant, and the most the check may say.
 

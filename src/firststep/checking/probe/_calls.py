@@ -18,6 +18,7 @@ from ._facts import Facts, facts
 from ._origin import moved, origin
 from ._reach import Reach, Softmax, reach, softmax_before
 from ._similar import Similar, similar
+from ._tree import attempt
 
 _TORCH = {
     F.cross_entropy: "CrossEntropyLoss",
@@ -113,6 +114,11 @@ class LossCall:
             warnings.simplefilter("ignore")  # told once already, when it was called
             return self.function(*(self.tensors if tensors is None else tensors), **{**self.options, **changes})
 
+    def mean(self, tensors: Sequence[Tensor] | None = None) -> float:
+        """The same as one number, whatever its reduction."""
+        changes: dict[str, Any] = {"reduction": "mean"} if self.reduction in ("sum", "none") else {}
+        return float(self.again(tensors, **changes).float().mean())
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -175,7 +181,9 @@ def recorded(call: Mapping[str, Any], inside: str, result: Any = None, error: st
         error=error,
         result=result if isinstance(result, Tensor) else None,
     )
-    return made if error else _valued(made)
+    if error:
+        return made
+    return replace(made, value=attempt(made.mean))  # None for a loss of a graph's own making, that does not run twice
 
 
 def weighed(call: LossCall, gradient: Tensor | None) -> LossCall:
@@ -184,15 +192,6 @@ def weighed(call: LossCall, gradient: Tensor | None) -> LossCall:
         return replace(call, result=None)
     part = float((gradient * call.result.detach()).double().sum())
     return replace(call, weight=gradient, part=part, result=None)
-
-
-def _valued(call: LossCall) -> LossCall:
-    changes: dict[str, Any] = {"reduction": "mean"} if call.reduction in ("sum", "none") else {}
-    try:
-        value = float(call.again(**changes).float().mean())
-    except Exception:  # a loss of a graph's own making that does not run twice
-        return call
-    return replace(call, value=value)
 
 
 def _rows(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from ._asked import Asked
-from ._model_trials import attempt
-from ._tree import batch_axis, chosen, detached, fresh, leaves, mapped
+from ._tree import attempt, batch_axis, chosen, detached, fresh, leaves, mapped
 
 _FEW, _LARGEST = 8, 2**22
 """So many examples; fewer where their outputs are of more elements, but two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,18 +14,10 @@ from ._dependency import sources, weighed
 from ._following import following
 from ._mixing import mixer
 from ._noise import Noise
-from ._tree import batch_axis, chosen, fresh, leaves, mapped
+from ._tree import attempt, batch_axis, chosen, fresh, leaves, mapped
 
 _LEAK = 1e-5
 _FEW = 8
-
-
-def attempt(trial: Callable[[], Any]) -> Any:
-    """None where the model or the loss does not stand the changed batch."""
-    try:
-        return trial()
-    except Exception:
-        return None
 
 
 def of_model(asked: Asked, n: int | None, whole: Any) -> dict[str, Any]:

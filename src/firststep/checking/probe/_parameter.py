@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,11 @@ class Parameter:
         return math.prod(self.shape)
 
     @property
+    def rms(self) -> float:
+        """The root of the mean square of its values."""
+        return math.hypot(self.mean, self.std)
+
+    @property
     def of_loss(self) -> bool:
         """Whether it belongs to the loss."""
         return self.name.startswith("loss.")
@@ -78,6 +84,12 @@ def named(model: nn.Module, loss: object) -> dict[str, Tensor]:
     if isinstance(loss, nn.Module):
         found |= {f"loss.{name}": one for name, one in loss.named_parameters() if id(one) not in known}
     return found
+
+
+def optimized(optimizer: Any) -> frozenset[int] | None:
+    """The identities of the tensors that an optimizer holds."""
+    groups = getattr(optimizer, "param_groups", None)
+    return None if groups is None else frozenset(id(one) for group in groups for one in group["params"])
 
 
 def looked_at(

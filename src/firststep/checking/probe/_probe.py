@@ -26,7 +26,7 @@ from ._matter import mattering
 from ._noise import Drawn
 from ._origin import named as name_of
 from ._origin import origin, through
-from ._parameter import looked_at, named
+from ._parameter import looked_at, named, optimized
 from ._start import start
 from ._steps import stepped
 from ._stray import strays
@@ -179,9 +179,3 @@ def _first_rows(tensor: Tensor) -> Tensor:
 _LARGEST = 2**22
 _LAST = ("softmax", "log_softmax", "sigmoid", "logsigmoid")
 """What a model may do to its logits before it returns them."""
-
-
-def optimized(optimizer: Any) -> frozenset[int] | None:
-    """The identities of the tensors that an optimizer holds."""
-    groups = getattr(optimizer, "param_groups", None)
-    return None if groups is None else frozenset(id(one) for group in groups for one in group["params"])

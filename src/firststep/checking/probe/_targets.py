@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,22 +11,7 @@ from torch import Tensor
 from .._finding import Clue
 from ._calls import LossCall
 from ._evidence import Evidence
-
-Value = TypeVar("Value")
-
-
-def attempt(trial: Callable[[], Value]) -> Value | None:
-    """None where the loss does not stand the changed batch."""
-    try:
-        return trial()
-    except Exception:
-        return None
-
-
-def worth(call: LossCall, tensors: Sequence[Tensor]) -> float:
-    """The mean loss of other tensors."""
-    changes = {"reduction": "mean"} if call.reduction in ("sum", "none") else {}
-    return float(call.again(tensors, **changes).float().mean())
+from ._tree import attempt
 
 
 def place(call: LossCall) -> str:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+Value = TypeVar("Value")
+
+
+def attempt(trial: Callable[[], Value]) -> Value | None:
+    """What a trial gives; None where the model or the loss does not stand the changed batch."""
+    try:
+        return trial()
+    except Exception:
+        return None
 
 
 def leaves(tree: Any, path: str = "", *, nested: bool = False) -> Iterator[tuple[str, Tensor]]:

@@ -62,10 +62,14 @@ def _fill(evidence: Evidence, one: Expected, value: float) -> str:
     )
 
 
+def _weighs(call: LossCall) -> bool:
+    return any(call.options.get(name) is not None for name in ("weight", "class_weight"))
+
+
 def _uneven(evidence: Evidence, one: Expected, call: LossCall) -> Iterator[Found]:
     seen = classes(call)
     valid = None if seen is None else seen.valid
-    if seen is None or valid is None or valid.numel() < _MANY * seen.count or call.options.get("weight") is not None:
+    if seen is None or valid is None or valid.numel() < _MANY * seen.count or _weighs(call):
         return
     if not bool(((valid >= 0) & (valid < seen.count)).all()):
         return

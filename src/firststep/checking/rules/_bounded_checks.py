@@ -13,6 +13,7 @@ from .._rule import Check
 from ..probe._calls import LossCall
 from ..probe._evidence import Evidence
 from ..probe._reach import Reach
+from ..probe._tree import attempt
 from ._scores import (
     MARGINS,
     SIGNED,
@@ -219,14 +220,11 @@ def _as_of_halves(call: LossCall, known: Reach) -> list[Clue]:
     """Whether the loss is that of probabilities of a half, and not that of logits of zero."""
     if known.kind != "sigmoid" or known.scale != 1 or call.value is None:
         return []
-    changes = {"reduction": "mean"} if call.reduction in ("sum", "none") else {}
-    try:
-        half, zero = (
-            float(call.again([torch.full_like(call.tensors[0], one), *call.tensors[1:]], **changes).float().mean())
-            for one in (0.5, 0.0)
-        )
-    except Exception:  # a loss that does not run on a constant
+    input, *rest = call.tensors
+    costs = attempt(lambda: [call.mean([torch.full_like(input, one), *rest]) for one in (0.5, 0.0)])
+    if costs is None:
         return []
+    half, zero = costs
     if abs(call.value - half) >= abs(call.value - zero):
         return []
     return [Clue("expected value", f"the loss is {call.value:.3f}: logits of 0 cost {zero:.3f}, of 1/2 {half:.3f}")]

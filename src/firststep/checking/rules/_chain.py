@@ -86,7 +86,7 @@ def weighted(evidence: Evidence) -> list[Weighted]:
         fan = _fan(module(evidence, layer))
         weight = weights.get(layer.place)
         if fan and weight is not None:
-            gain = math.hypot(weight.mean, weight.std) * math.sqrt(fan)
+            gain = weight.rms * math.sqrt(fan)
             if gain > 0:
                 found.append(Weighted(layer, weight, fan, gain))
     return found

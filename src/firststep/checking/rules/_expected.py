@@ -108,7 +108,7 @@ class Expected:
         width = 1 if self.axis is None else self.output.shape[self.axis]
         shared = self.spread[1]
         for one in reversed(evidence.parameters):
-            size = math.hypot(one.mean, one.std) if self.axis is None else one.std
+            size = one.rms if self.axis is None else one.std
             fits = one.shape == (width,) or (self.axis is None and one.shape == self.output.shape[1:2])
             if one.local == "bias" and fits and size > 0.7 * shared:
                 return one.name

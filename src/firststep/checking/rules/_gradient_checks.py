@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...losses import Text
-from .._finding import Clue, Found
+from .._finding import Clue, Found, listed
 from .._rule import Check
 from ..probe._evidence import Evidence
 from ..probe._parameter import Parameter
@@ -135,9 +135,10 @@ def _zero(evidence: Evidence) -> Iterator[Found]:
         fix = "take a loss that has a slope here: no rounding, step function or clamp between output and loss"
     else:
         fix = f"look at what follows {dead.modules[-1]}: weights that are all 0, a rounding or a clamp that is flat"
+    names = [name or "model" for name in dead.modules]
     yield Found(
         place=dead.modules[0] or dead.parameters[0].name,
-        measured=f"gradient exactly 0 in {count} of {of} parameters: {_listed(dead.modules)}",
+        measured=f"gradient exactly 0 in {count} of {of} parameters: {listed(names)}",
         expected="a gradient, at the latest after a step of the parameters behind",
         fix=fix,
         clues=clues,
@@ -154,11 +155,6 @@ def _locked(dead: _Dead) -> tuple[Parameter, Parameter] | None:
             if other is not gate and inside and len(other.shape) > 1:
                 return gate, other
     return None
-
-
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    known = [name or "model" for name in names]
-    return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
 
 
 ZERO = Check(

@@ -220,8 +220,7 @@ def _too_large(evidence: Evidence, source: Layer | None, layer: Layer) -> Iterat
             return
     for one in evidence.parameters:
         raw = source is None and len(one.shape) == 2 and not hasattr(nn, one.owner) and one.shape[1] == width
-        if raw and math.hypot(one.mean, one.std) * math.sqrt(one.shape[0]) > 2:
-            size = math.hypot(one.mean, one.std) * math.sqrt(one.shape[0])
+        if raw and (size := one.rms * math.sqrt(one.shape[0])) > 2:
             yield Clue("values", f"the rms of {one.name} times the root of its length is {size:.3g}, against 1")
             return
     for seen in evidence.inputs:

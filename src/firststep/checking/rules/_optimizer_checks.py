@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn
 
 from ...losses import Text
-from .._finding import Clue, Found
+from .._finding import Clue, Found, listed
 from .._rule import Check
 from ..probe._evidence import Evidence
 from ..probe._parameter import Parameter
@@ -38,10 +38,6 @@ def _stale(evidence: Evidence) -> bool:
     return bool(lacking) and not lacking - Counter(tuple(one.shape) for one in _foreign(evidence))
 
 
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def _missing(evidence: Evidence) -> Iterator[Found]:
     out = [one for one in _left_out(evidence) if one.reached]
     if not out or _stale(evidence):
@@ -54,7 +50,7 @@ def _missing(evidence: Evidence) -> Iterator[Found]:
         clues.append(Clue("graph", f"the loss's gradient reaches {len(out)} parameters that no step moves"))
     yield Found(
         place=_around(out),
-        measured=f"{len(out)} trained parameters are not in the optimizer: {_listed(names)}",
+        measured=f"{len(out)} trained parameters are not in the optimizer: {listed(names)}",
         expected="every parameter that asks for a gradient",
         fix="torch.optim.AdamW(model.parameters()), or requires_grad_(False) for what is to stay as it is",
         clues=clues,
@@ -181,7 +177,7 @@ def _idle(evidence: Evidence) -> Iterator[Found]:
     if idle:
         yield Found(
             place="optimizer",
-            measured=f"{len(idle)} frozen parameters are in the optimizer: {_listed(idle)}",
+            measured=f"{len(idle)} frozen parameters are in the optimizer: {listed(idle)}",
             expected="only what is trained",
             fix="torch.optim.AdamW(p for p in model.parameters() if p.requires_grad)",
             clues=[Clue("settings", f"requires_grad is False for {len(idle)} of the optimizer's tensors")],
@@ -220,7 +216,7 @@ def _loss_left_out(evidence: Evidence) -> Iterator[Found]:
     state = "and no optimizer was given" if unknown else "and the optimizer does not hold them"
     yield Found(
         place="loss",
-        measured=f"the loss has {len(own)} trained parameters, {_listed(names)}, {state}",
+        measured=f"the loss has {len(own)} trained parameters, {listed(names)}, {state}",
         expected="an optimizer that holds them too",
         fix="torch.optim.AdamW([*model.parameters(), *loss.parameters()])",
         clues=[Clue("settings", f"the optimizer holds 0 of {len(own)} parameters of the loss")],

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from torch import nn
 
 from ...losses import Text
-from .._finding import Clue, Found
+from .._finding import Clue, Found, listed
 from .._rule import Check
 from ..probe._evidence import Evidence
 from ..probe._hidden import Hidden, hidden
-from ..probe._parameter import Parameter
+from ..probe._parameter import Parameter, optimized
 from ..probe._stray import Stray
 from ._gradient_checks import finite
 
@@ -108,8 +108,7 @@ def _nothing(evidence: Evidence, trained: Sequence[Parameter]) -> Found:
 
 
 def _text(group: _Group) -> str:
-    names = [one.name for one in group.parameters]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return listed([one.name for one in group.parameters])
 
 
 def _never_ran(evidence: Evidence, group: _Group) -> Found:
@@ -255,11 +254,9 @@ Model.forward = lambda self, x: self.three(F.relu(self.two(F.relu(self.one(x))))
 
 
 def _unregistered(evidence: Evidence) -> Iterator[Found]:
-    held = evidence.asked.optimizer
-    groups = getattr(held, "param_groups", None) or []
-    optimized = {id(one) for group in groups for one in group["params"]}
+    held = optimized(evidence.asked.optimizer) or frozenset()
     for one in hidden(evidence.asked.model):
-        if one.place not in evidence.hidden or any(id(tensor) in optimized for tensor in one.tensors):
+        if one.place not in evidence.hidden or any(id(tensor) in held for tensor in one.tensors):
             continue
         yield Found(
             place=one.place,

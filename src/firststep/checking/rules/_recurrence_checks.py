@@ -35,7 +35,7 @@ def _recurrent(evidence: Evidence) -> Iterator[Found]:
 def _multiplied(evidence: Evidence, layer: Layer, of: nn.Module, own: list[Parameter]) -> Found | None:
     """One step of the recurrent matrix alone, of all directions and layers the one that is furthest off."""
     steps, relu = _steps(evidence, layer), getattr(of, "nonlinearity", "tanh") == "relu"
-    gains = [math.hypot(one.mean, one.std) * math.sqrt(one.shape[-1]) for one in own]
+    gains = [one.rms * math.sqrt(one.shape[-1]) for one in own]
     rates = [_rectified(getattr(of, one.local)) for one in own] if relu else gains
     most = max(range(len(own)), key=lambda i: rates[i])
     if rates[most] > _RELU and rates[most] ** steps > _FAR if relu else rates[most] > _MOST:

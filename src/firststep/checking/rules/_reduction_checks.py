@@ -12,7 +12,8 @@ from .._finding import Clue, Found
 from .._rule import Check
 from ..probe._calls import LossCall
 from ..probe._evidence import Evidence
-from ..probe._targets import attempt, classes, shown
+from ..probe._targets import classes, shown
+from ..probe._tree import attempt
 from ._scores import axes, sums_to_one
 
 

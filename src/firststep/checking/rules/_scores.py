@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -136,7 +137,7 @@ def _heard(evidence: Evidence, call: LossCall, index: int) -> Layer | None:
     """The last activation that put out the very numbers that the loss was given."""
     seen, numel = call.seen[index], call.tensors[index].numel()
     for layer in reversed(evidence.layers):
-        sized = numel == _numel(layer.shape)
+        sized = numel == math.prod(layer.shape)
         if layer.function and sized and _near(layer.low, seen.low) and _near(layer.high, seen.high):
             return layer
     return None
@@ -156,13 +157,6 @@ def raw_layer(evidence: Evidence, call: LossCall, index: int = 0) -> str | None:
 
 def _near(one: float, two: float) -> bool:
     return abs(one - two) <= 1e-6 * max(1.0, abs(two))
-
-
-def _numel(shape: tuple[int, ...]) -> int:
-    numel = 1
-    for length in shape:
-        numel *= length
-    return numel
 
 
 def share(part: Tensor) -> str:

@@ -13,7 +13,8 @@ from .._finding import Clue, Found
 from .._rule import Check
 from ..probe._calls import LossCall
 from ..probe._evidence import Evidence
-from ..probe._targets import attempt, binary, classes, counted, place, raised, shown, worth
+from ..probe._targets import binary, classes, counted, place, raised, shown
+from ..probe._tree import attempt
 
 _SAME, _DIFFERENT = 1e-5, 1e-3
 """A relative change that is rounding, and one that is not."""
@@ -123,8 +124,8 @@ def _follows(call: LossCall) -> list[Clue]:
     value, turned = call.value, [one.roll(1, 0) for one in call.tensors]
     turned[1] = target
     paired = [one.reshape(output.shape) if one.numel() == output.numel() else one for one in call.tensors]
-    after = attempt(lambda: worth(call, turned))
-    before, right = attempt(lambda: worth(call, paired)), attempt(lambda: worth(call, [turned[0], *paired[1:]]))
+    after = attempt(lambda: call.mean(turned))
+    before, right = attempt(lambda: call.mean(paired)), attempt(lambda: call.mean([turned[0], *paired[1:]]))
     if after is None or before is None or right is None or not before:
         return []
     if abs(after - value) > _SAME * abs(value) or abs(right - before) < _DIFFERENT * abs(before):
@@ -253,7 +254,7 @@ def _untaught(call: LossCall, target: Tensor) -> list[Clue]:
     def turned() -> float:
         first = call.tensors[0]
         rows = zero if zero.ndim >= first.ndim else zero.reshape(zero.shape + (1,) * (first.ndim - zero.ndim))
-        return worth(call, [torch.where(rows, -first, first), *call.tensors[1:]])
+        return call.mean([torch.where(rows, -first, first), *call.tensors[1:]])
 
     after = attempt(turned)
     if call.value is None or after is None or not abs(after - call.value) <= _SAME * abs(call.value):
@@ -353,7 +354,7 @@ def _below_zero(call: LossCall) -> list[Clue]:
         return []
     side = torch.where(target > 0.5, 1.0, -1.0).to(output.dtype)
     far = (side * 0.499 + 0.5) if call.kinds[0] == "probabilities" else 6 * side
-    found = attempt(lambda: worth(call, [far, *call.tensors[1:]]))
+    found = attempt(lambda: call.mean([far, *call.tensors[1:]]))
     if found is None or not found < -1e-3:
         return []
     return [Clue("metamorphic", f"predictions far on the targets' side would have a loss of {found:.4g}, below 0")]

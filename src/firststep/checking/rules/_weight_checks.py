@@ -9,7 +9,7 @@ from itertools import pairwise
 from torch import nn
 
 from ...losses import Text
-from .._finding import Clue, Found
+from .._finding import Clue, Found, listed
 from .._rule import Check
 from ..probe._evidence import Evidence
 from ..probe._layer import Layer
@@ -47,7 +47,7 @@ def _symmetric(evidence: Evidence) -> Iterator[Found]:
 def _cloned(evidence: Evidence) -> Iterator[Found]:
     """Modules that are copies of one, and get the same inputs and gradients."""
     for group in evidence.clones[:1]:
-        names = ", ".join(group[:3]) + (f" and {len(group) - 3} more" if len(group) > 3 else "")
+        names = listed(group)
         yield Found(
             place=group[0],
             measured=f"{names} hold the same weights and get the same gradients",

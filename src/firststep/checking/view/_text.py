@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...reporting import text_table
-from .._finding import Finding
+from .._finding import Finding, listed
 from ._rows import LAYER_COLUMNS, layer_row, legend, located, shown
 from ._words import Beginning, beginnings, counted, formula, ignored, lines, number, verdict
 
@@ -130,22 +130,20 @@ def _layers(report: CheckReport, width: int) -> Iterator[str]:
     cells = [layer_row(layer, found.get(i, [])) for i, layer in enumerate(layers)]
     used = [j for j, name in enumerate(LAYER_COLUMNS) if j < 3 or any(row[j] not in ("", "0") for row in cells)]
     columns = [LAYER_COLUMNS[j] for j in used]
-    rows, gaps = [], {}
+    rows: list[list[str]] = []
+    left = 0
     for one in shown(len(layers), found, _MOST_ROWS):
         if isinstance(one, range):
-            gaps[len(rows)] = one
+            left += len(one)
+            rows.append([f"... {len(one)} more", *[""] * (len(columns) - 1)])
         else:
             rows.append([cells[one][j] for j in used])
     numeric = [j for j, name in enumerate(columns) if name not in ("layer", "kind", "output", "finding")]
     optional = [columns.index(name) for name in ("output", "kind", "zero", "saturated", "dead") if name in columns]
-    marked = [[*row] for row in rows]
-    for at, gap in reversed(gaps.items()):
-        marked.insert(at, [f"... {len(gap)} more", *[""] * (len(columns) - 1)])
-    table = text_table(columns, marked, numeric=numeric, width=width, optional=optional)
+    table = text_table(columns, rows, numeric=numeric, width=width, optional=optional)
     yield table
     yield from _filled(legend(table.partition("\n")[0].split()), width, "  ", "  ")
-    if gaps:
-        left = sum(map(len, gaps.values()))
+    if left:
         yield from _filled(
             f"{left} of {len(layers)} layers are left out; .save(path) shows them all", width, "  ", "  "
         )
@@ -162,8 +160,7 @@ def _parameters(report: CheckReport, width: int) -> Iterator[str]:
     yield from _filled(f"{counted(len(every), 'parameter')}, {elements}{frozen}", width, "  ", "      ")
     for what, names in _exceptions(report):
         if names:
-            some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            yield from _filled(f"{counted(len(names), 'parameter')} {what}: {some}", width, "  ", "      ")
+            yield from _filled(f"{counted(len(names), 'parameter')} {what}: {listed(names, 5)}", width, "  ", "      ")
 
 
 def _exceptions(report: CheckReport) -> Iterator[tuple[str, list[str]]]:

@@ -15,8 +15,6 @@ from ..probe._start import Start
 if TYPE_CHECKING:
     from .._report import CheckReport
 
-_NAMES: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "info"}
-
 
 def number(value: float | None) -> str:
     """Three significant digits; never a negative zero.
@@ -62,7 +60,7 @@ def size(shape: tuple[int, ...]) -> str:
 
 def tally(report: CheckReport, *severities: Severity) -> list[str]:
     """``2 errors``, ``1 warning``: what there is of each severity."""
-    return [counted(len(report.of(one)), _NAMES[one]) for one in severities if report.of(one)]
+    return [counted(len(report.of(one)), one) for one in severities if report.of(one)]
 
 
 def verdict(report: CheckReport) -> str:
