@@ -47,6 +47,10 @@ class CheckReport:
         """The findings of one severity."""
         return tuple(one for one in self.findings if one.severity == severity)
 
+    def at_least(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings of a severity and of those above it."""
+        return tuple(one for one in self.findings if SEVERITIES.index(one.severity) <= SEVERITIES.index(severity))
+
     def raise_if(self, severity: Severity = "error") -> CheckReport:
         """Raise where something at least as severe was found; otherwise return the report.
 
@@ -55,7 +59,7 @@ class CheckReport:
         """
         if severity not in SEVERITIES:
             raise CheckError(f"raise_if({severity!r}): expected one of {', '.join(map(repr, SEVERITIES))}")
-        bad = [one for one in self.findings if SEVERITIES.index(one.severity) <= SEVERITIES.index(severity)]
+        bad = self.at_least(severity)
         if bad:
             lines = [f"{one.code} {one.title} ({one.place}): {one.measured}. {one.fix}" for one in bad]
             raise CheckError("\n".join([f"{len(bad)} found before the first step:", *lines]))

@@ -16,7 +16,7 @@ from .. import checking
 from ..checking import CheckReport
 from ..errors import FirststepError, did_you_mean
 from ._model import ModelError, built, kind
-from ._options import add_seed
+from ._options import add_seed, in_folder
 
 _NEEDED, _ALLOWED = ("model", "loss", "batch"), ("optimizer", "forward")
 
@@ -82,9 +82,7 @@ def _checked(page: Path) -> Path:
     """``page``, when it can be written; checked before the work, not after it."""
     if page.suffix not in (".html", ".htm"):
         raise FirststepError(f"--html {page}: expected a name that ends in .html")
-    if not page.parent.is_dir():
-        raise FirststepError(f"--html {page}: there is no folder {page.parent}. Make it first: mkdir -p {page.parent}")
-    return page
+    return in_folder("--html", page)
 
 
 def _start(spec: str) -> Mapping[str, Any]:

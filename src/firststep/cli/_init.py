@@ -16,7 +16,7 @@ from .. import _api
 from ..errors import FirststepError
 from ..reporting import replacing
 from ._model import build_model
-from ._options import add_model, add_output, add_seed
+from ._options import add_model, add_output, add_seed, in_folder
 
 _SAFETENSORS, _TORCH = ".safetensors", (".pt", ".pth")
 
@@ -56,8 +56,7 @@ def _checked(out: Path, force: bool) -> Path:
             f"--out {out} needs safetensors, which is not installed: pip install 'firststep[safetensors]', "
             f"or write {out.with_suffix('.pt')}"
         )
-    if not out.parent.is_dir():
-        raise FirststepError(f"--out {out}: there is no folder {out.parent}. Make it first: mkdir -p {out.parent}")
+    in_folder("--out", out)
     if out.exists() and not force:
         raise FirststepError(f"{out} exists. Add --force to replace it, or name another file")
     return out

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+from ..errors import FirststepError
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +22,15 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     """``--json`` or ``--quiet``."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def in_folder(option: str, path: Path) -> Path:
+    """The path, when its folder is there to be written to; asked before the work, not after it."""
+    if not path.parent.is_dir():
+        raise FirststepError(
+            f"{option} {path}: there is no folder {path.parent}. Make it first: mkdir -p {path.parent}"
+        )
+    return path
 
 
 def count(text: str) -> int:

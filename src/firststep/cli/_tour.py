@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import FirststepError
-from ._options import add_output, add_seed, count
+from ._options import add_output, add_seed, count, in_folder
 
 _NEEDS = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2"}
 
@@ -28,9 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     missing = [package for module, package in _NEEDS.items() if find_spec(module) is None]
     if missing:
         raise FirststepError(f"firststep tour needs {', '.join(missing)}: pip install 'firststep[tour]'")
-    out = Path(arguments.out)
-    if not out.parent.is_dir():
-        raise FirststepError(f"--out {out}: there is no folder {out.parent}. Make it first: mkdir -p {out.parent}")
+    out = in_folder("--out", Path(arguments.out))
     # Here, not above: the other commands do without scikit-learn, matplotlib and jinja2.
     from .. import tour
 

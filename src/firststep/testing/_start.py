@@ -47,7 +47,6 @@ def assert_sound_start(
             f"assert_sound_start(severity={severity!r}): expected one of {', '.join(map(repr, SEVERITIES))}"
         )
     report = check(model, loss, batch, optimizer=optimizer, forward=forward, task=task, seed=seed, ignore=ignore)
-    worst = SEVERITIES.index(severity)
-    if any(SEVERITIES.index(one.severity) <= worst for one in report.findings):
+    if report.at_least(severity):
         raise AssertionError(f"\n{report.text(100)}")
     return report

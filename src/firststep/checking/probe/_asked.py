@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ...errors import CheckError
 from ...losses import LossSpec, Total
+from ._tree import fresh
 
 Forward = Callable[[Any, Any], Any]
 """``forward(model, inputs)``: how an odd model is run."""
@@ -63,6 +65,12 @@ class Asked:
         if isinstance(value, Mapping):
             return value["loss"]
         return value[0] if isinstance(value, (tuple, list)) else value
+
+    def whole(self) -> Tensor:
+        """The loss of copies of the batch, with the noise of the seed; a mean where it is many numbers."""
+        torch.manual_seed(self.seed)
+        cost = self.cost(self.run(fresh(self.inputs)), fresh(self.targets))
+        return cost.mean() if cost.ndim else cost
 
 
 def asked(

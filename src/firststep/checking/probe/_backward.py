@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -32,14 +32,16 @@ def gradients(loss: Tensor, wanted: Sequence[Tensor]) -> list[Tensor | None]:
 
 def _reentrant(loss: Tensor) -> bool:
     """Whether a checkpoint that runs a part of the model again in the backward pass is in the graph."""
+    return any(type(node).__name__ == "CheckpointFunctionBackward" for node in nodes(loss))
+
+
+def nodes(loss: Tensor) -> Iterator[Any]:
+    """Every node of the graph that made a tensor, once."""
     seen: set[Any] = set()
-    waiting = [loss.grad_fn]
+    waiting: list[Any] = [loss.grad_fn]
     while waiting:
         node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        if type(node).__name__ == "CheckpointFunctionBackward":
-            return True
-        seen.add(node)
-        waiting += [one for one, _ in node.next_functions]
-    return False
+        if node is not None and node not in seen:
+            seen.add(node)
+            yield node
+            waiting += [one for one, _ in node.next_functions]

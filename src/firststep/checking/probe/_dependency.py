@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ._asked import Asked
-from ._tree import batch_axis, chosen, fresh, leaves, mapped
+from ._guard import evaluating
+from ._sample import directions
+from ._tree import attempt, batch_axis, chosen, fresh, leaves, mapped
 
 _MOST, _FEWER = 6, 3
 """Examples that are looked at; fewer where a trial found no leak to the last bit."""
@@ -26,7 +28,7 @@ def dependency(asked: Asked, n: int | None, leak: float | None) -> Dependency | 
     first activation that does.
 
     Args:
-        asked: what to run; its modules in evaluation mode.
+        asked: what to run, in evaluation mode.
         n: the number of examples.
         leak: what the trial with two examples found; sets how many are looked at.
 
@@ -37,10 +39,8 @@ def dependency(asked: Asked, n: int | None, leak: float | None) -> Dependency | 
     k = min(n or 0, _FEWER if leak == 0 else _MOST)
     if k < 2 or n is None:
         return None
-    try:
-        return _dependency(asked, chosen(asked.inputs, range(k), n), k)
-    except Exception:  # whatever a model raises at a part of its batch
-        return None
+    with evaluating(asked.modules):
+        return attempt(lambda: _dependency(asked, chosen(asked.inputs, range(k), n), k))
 
 
 def _dependency(asked: Asked, inputs: Any, k: int) -> Dependency | None:
@@ -61,8 +61,7 @@ def _dependency(asked: Asked, inputs: Any, k: int) -> Dependency | None:
 
 def weighed(output: Tensor) -> Tensor:
     """The sum of the output times fixed numbers."""
-    weights = torch.cos(torch.arange(1.0, output.numel() + 1, device=output.device) ** 1.5)
-    return (output.flatten().float() * weights).sum().cpu()
+    return (output.flatten().float() * directions(output.numel(), output.device).float()).sum().cpu()
 
 
 def _size(gradient: Tensor, example: int, k: int) -> float:

@@ -30,6 +30,19 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
             step()
 
 
+@contextmanager
+def evaluating(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Inside, everything is in evaluation mode."""
+    modes = [(module, module.training) for whole in modules for module in whole.modules()]
+    try:
+        for module, _ in modes:
+            module.training = False
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 def _parameters(tensors: Mapping[int, Tensor | None]) -> Callable[[], None]:
     """Parameters on copies of their numbers, without their gradients; what puts both back is returned.
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ._backward import nodes
+
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
@@ -77,16 +79,5 @@ def _trained(one: nn.Module | Tensor) -> Iterator[Tensor]:
 
 def ends(loss: Tensor) -> set[int]:
     """The identities of the tensors at which a loss's graph ends, all that its gradient would reach."""
-    found: set[int] = set()
-    seen: set[Any] = set()
-    waiting = [loss.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        variable = getattr(node, "variable", None)
-        if variable is not None:
-            found.add(id(variable))
-        waiting += [one for one, _ in node.next_functions]
-    return found
+    variables = (getattr(node, "variable", None) for node in nodes(loss))
+    return {id(one) for one in variables if one is not None}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._asked import Asked
 from ._parameter import Parameter, named
-from ._tree import fresh
+from ._sample import directions
 
 _MOST = 12
 
@@ -49,9 +49,8 @@ def mattering(asked: Asked, parameters: Sequence[Parameter]) -> Mapping[str, boo
 
 
 def _cost(asked: Asked) -> float:
-    torch.manual_seed(asked.seed)
     with torch.no_grad():
-        return float(asked.cost(asked.run(fresh(asked.inputs)), fresh(asked.targets)).double().mean())
+        return float(asked.whole())
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def _moved(group: Sequence[Tensor]) -> Iterator[None]:
     kept = [tensor.data.clone() for tensor in group]
     try:
         for tensor in group:
-            turn = torch.cos(torch.arange(1.0, tensor.numel() + 1, device=tensor.device) ** 1.5).reshape(tensor.shape)
+            turn = directions(tensor.numel(), tensor.device).float().reshape(tensor.shape)
             tensor.data.add_((turn * (0.1 + tensor.data.abs().float().mean())).to(tensor.dtype))
         yield
     finally:

@@ -20,7 +20,7 @@ _LEAK = 1e-5
 _FEW = 8
 
 
-def of_model(asked: Asked, n: int | None, whole: Any) -> dict[str, Any]:
+def of_model(asked: Asked, n: int, whole: Any) -> dict[str, Any]:
     """Make all trials that the batch allows.
 
     Args:
@@ -28,8 +28,6 @@ def of_model(asked: Asked, n: int | None, whole: Any) -> dict[str, Any]:
         n: the number of examples.
         whole: the output of the whole batch, which tells along which axis examples stand.
     """
-    if n is None:
-        return {}
     pair = chosen(asked.inputs, [0, min(1, n - 1)], n)
     torch.manual_seed(asked.seed)
     before = _state(asked)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ._histogram import Histogram, histogram
-from ._sample import LARGEST, bad, real, rms
+from ._sample import LARGEST, bad, directions, real, rms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def looked_at(
     model: nn.Module,
     loss: object,
     gradients: Mapping[str, Tensor | None],
-    optimized: frozenset[int] | None,
+    held: frozenset[int] | None,
 ) -> Iterator[Parameter]:
     """The parameters as they stand, with their first gradients."""
     names = _names(model)
@@ -126,7 +126,7 @@ def looked_at(
             reached=gradient is not None,
             gradient=rms(gradient),
             gradient_bad=0 if gradient is None else bad(gradient),
-            optimized=None if optimized is None else id(tensor) in optimized,
+            optimized=None if held is None else id(tensor) in held,
             histogram=histogram(values),
         )
 
@@ -164,8 +164,7 @@ _COLUMNS = 16
 
 def _equal(rows: Tensor) -> float:
     """By one projection on fixed directions, which only equal rows share."""
-    directions = torch.cos(torch.arange(1.0, rows.shape[1] + 1, dtype=torch.double, device=rows.device) ** 1.5)
-    _, counts = (rows.double() * directions).sum(1).unique(return_counts=True)
+    _, counts = (rows.double() * directions(rows.shape[1], rows.device)).sum(1).unique(return_counts=True)
     return float(counts[counts > 1].sum()) / rows.shape[0]
 
 

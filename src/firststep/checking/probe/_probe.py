@@ -48,7 +48,7 @@ def probe(asked: Asked, progress: Progress = lambda _: None) -> Evidence:
 
 
 def _looked(asked: Asked, progress: Progress) -> Evidence:
-    n = examples(asked.inputs) if asked.targets is None else examples(asked.inputs, asked.targets)
+    n = examples(asked.inputs, asked.targets)
     progress("one training step")
     step = _Step(asked, n)
     found = Evidence(
@@ -78,13 +78,10 @@ def _looked(asked: Asked, progress: Progress) -> Evidence:
     )
     if step.crash is not None:
         return found
-    modes = [(module, module.training) for whole in asked.modules for module in whole.modules()]
     found = replace(found, strays=strays(asked, step.output, optimized(asked.optimizer)))
     progress("changed batches")
-    found = replace(found, trials=tried(asked, detached(step.output)))
-    found = replace(found, dependency=dependency(asked, n, found.trials.leak))
-    for module, training in modes:
-        module.training = training
+    trials = tried(asked, n, detached(step.output))
+    found = replace(found, trials=trials, dependency=dependency(asked, n, trials.leak))
     step.output = step.loss = None  # the graph and its memory go
     if not step.gradients:
         return found

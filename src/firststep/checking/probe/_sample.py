@@ -56,6 +56,11 @@ def rms(tensor: Tensor | None) -> float:
     return math.sqrt(float(flat.double().square().sum()) / count)  # beyond what a sum of float32 squares holds
 
 
+def directions(count: int, device: torch.device) -> Tensor:
+    """Fixed numbers between -1 and 1 that follow no pattern a tensor could have."""
+    return torch.cos(torch.arange(1.0, count + 1, dtype=torch.double, device=device) ** 1.5)
+
+
 def bad(tensor: Tensor) -> int:
     """How many elements are NaN or infinite; one pass where there are none."""
     if tensor.numel() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):

@@ -13,7 +13,6 @@ from ._asked import Asked
 from ._backward import gradients as gradients_of
 from ._parameter import Parameter, alike_units, named
 from ._sample import bad, rms
-from ._tree import fresh
 
 _GAIN, _LONGEST = 0.1, 0.1
 """A step promises to take off this share of the loss, and moves the weights by at most this share of their size."""
@@ -65,12 +64,10 @@ def _square(tensor: Tensor) -> float:
 
 
 def _again(asked: Asked, tensors: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor | None]]:
-    torch.manual_seed(asked.seed)
     wanted = {name: one for name, one in tensors.items() if one.requires_grad}
     try:
         with torch.enable_grad():
-            cost = asked.cost(asked.run(fresh(asked.inputs)), fresh(asked.targets))
-            cost = cost.mean() if cost.ndim else cost
+            cost = asked.whole()
             found = gradients_of(cost, list(wanted.values()))
     except Exception:  # what ran once and does not run again, as with a graph that keeps state: nothing is known
         return math.nan, {}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._asked import Asked
+from ._guard import evaluating
 from ._loss_trials import of_loss
 from ._mixing import Mixer
 from ._model_trials import of_model
 from ._noise import Drawn
-from ._tree import examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +87,16 @@ class Trials:
     uncounted: tuple[str, float] | None = None
 
 
-def tried(asked: Asked, output: Any) -> Trials:
-    """Make all trials that the batch allows. Modules are left in evaluation mode.
+def tried(asked: Asked, n: int | None, output: Any) -> Trials:
+    """Make all trials that the batch allows: of the loss as it is, of the model in evaluation mode.
 
     Args:
         asked: what to try.
+        n: the number of examples.
         output: of the model on the whole batch.
     """
-    n = (examples(asked.inputs) if asked.targets is None else examples(asked.inputs, asked.targets)) or None
-    loss_trials = {} if n is None else of_loss(asked, output, n)
-    for module in asked.modules:
-        module.eval()
-    return Trials(**of_model(asked, n, output), **loss_trials)
+    if not n:
+        return Trials()
+    loss_trials = of_loss(asked, output, n)
+    with evaluating(asked.modules):
+        return Trials(**of_model(asked, n, output), **loss_trials)

@@ -28,7 +28,7 @@ from ._rows import (
     parameter_row,
     shown,
 )
-from ._words import beginnings, counted, formula, ignored, is_code, number, size, tally, verdict
+from ._words import beginnings, counted, ignored, is_code, number, said, size, tally, verdict
 
 if TYPE_CHECKING:
     from .._report import CheckReport
@@ -111,25 +111,23 @@ def _findings(report: CheckReport) -> Iterator[Block]:
 
 def _card(one: Finding, key: str) -> Card:
     check = next((check for check in CHECKS if check.code == one.code), None)
-    rows = [("measured", "测得", one.measured), ("expected", "应为", one.expected), ("why", "影响", one.why)]
+    rows = [(word, _CHINESE[word], getattr(one, word)) for word in ("measured", "expected", "why")]
     fix: list[Block] = [Code(one.fix)] if is_code(one.fix) else []
     if not fix:
-        rows.append(("fix", "修正", one.fix))
+        rows.append(("fix", _CHINESE["fix"], one.fix))
     blocks = (Facts(rows), *fix, Tagged([(clue.channel, clue.text) for clue in one.evidence]))
     title_zh = check.title.zh if check else ""
     return Card(key, Badge(one.severity, one.severity), one.title, blocks, title_zh, one.code, one.place)
 
 
+_CHINESE = {"measured": "测得", "expected": "应为", "least": "下限", "why": "影响", "fix": "修正"}
+
+
 def _losses(report: CheckReport) -> Iterator[Block]:
     for one in beginnings(report):
         inside = f", called in {one.place}" if one.place not in ("", "loss") else ""
-        rows = [("measured", "测得", f"{number(one.measured) or 'it failed'}, {one.name}{inside}")]
-        if one.start is not None and one.start.text:
-            note = f". {one.start.note}" if one.start.note else ""
-            rows.append(("expected", "应为", formula(one.start.expected, one.start.text) + note))
-        if one.start is not None and one.start.floor_text:
-            rows.append(("least", "下限", formula(one.start.floor, one.start.floor_text)))
-        yield Facts(rows)
+        named = {"measured": f", {one.name}{inside}"}
+        yield Facts([(word, _CHINESE[word], text + named.get(word, "")) for word, text in said(one)])
         if one.measured is not None and math.isfinite(one.measured):
             yield Figures([beginning(one)], size="wide")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...reporting import text_table
 from .._finding import Finding, listed
 from ._rows import LAYER_COLUMNS, layer_row, legend, located, shown
-from ._words import Beginning, beginnings, counted, formula, ignored, lines, number, verdict
+from ._words import Beginning, beginnings, counted, ignored, lines, number, said, verdict
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -80,17 +80,12 @@ def _losses(report: CheckReport, width: int) -> Iterator[str]:
     for one in found:
         inside = f", in {one.place}" if one.place not in ("", "loss") else ""
         yield from _filled(f"{one.name}{inside}", width, "  ", "      ")
-        for word, said in _beginning(one):
-            yield from _filled(said, width, f"    {word:<{_WORD}}", " " * (4 + _WORD))
+        for word, text in _beginning(one):
+            yield from _filled(text, width, f"    {word:<{_WORD}}", " " * (4 + _WORD))
 
 
 def _beginning(one: Beginning) -> Iterator[tuple[str, str]]:
-    yield "measured", number(one.measured) or "it failed"
-    if one.start is not None and one.start.text:
-        note = f". {one.start.note}" if one.start.note else ""
-        yield "expected", formula(one.start.expected, one.start.text) + note
-    if one.start is not None and one.start.floor_text:
-        yield "least", formula(one.start.floor, one.start.floor_text)
+    yield from said(one)
     if one.after:
         steps = "a virtual step" if len(one.after) == 1 else f"{len(one.after)} virtual steps"
         yield "then", f"{', '.join(map(number, one.after))} after {steps}"
@@ -112,8 +107,8 @@ def _findings(report: CheckReport, width: int) -> Iterator[str]:
 def _finding(one: Finding, width: int) -> Iterator[str]:
     head = f"  {one.severity:<{_WORD}}"
     yield from _filled(f"{one.code}  {one.title}, at {one.place}", width, head, " " * (4 + _WORD))
-    for word, said in lines(one):
-        pieces = said.splitlines() or [""]
+    for word, text in lines(one):
+        pieces = text.splitlines() or [""]
         for j, piece in enumerate(pieces):
             yield from _filled(piece, width, f"    {'' if j else word:<{_WORD}}", " " * (4 + _WORD))
     for j, clue in enumerate(one.evidence):

@@ -63,6 +63,16 @@ def tally(report: CheckReport, *severities: Severity) -> list[str]:
     return [counted(len(report.of(one)), one) for one in severities if report.of(one)]
 
 
+def said(one: Beginning) -> Iterator[tuple[str, str]]:
+    """What a loss is at the start, what it should be, and the least it can be."""
+    yield "measured", number(one.measured) or "it failed"
+    if one.start is not None and one.start.text:
+        note = f". {one.start.note}" if one.start.note else ""
+        yield "expected", formula(one.start.expected, one.start.text) + note
+    if one.start is not None and one.start.floor_text:
+        yield "least", formula(one.start.floor, one.start.floor_text)
+
+
 def verdict(report: CheckReport) -> str:
     """The report in one line."""
     remarks = "".join(f"; {one}" for one in tally(report, "info"))
