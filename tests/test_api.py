@@ -103,10 +103,22 @@ def test_one_except_catches_every_error() -> None:
 
 def test_the_public_face() -> None:
     public = {name for name in vars(fs) if not name.startswith("_")}
-    modules = {"errors", "graph", "planning", "rng", "reporting", "testing", "tour", "cli", "checking"}
+    modules = {"errors", "graph", "anatomy", "planning", "rng", "reporting", "testing", "tour", "cli", "checking"}
 
     assert public - modules == {
-        *("init", "losses", "recipes", "plan", "initialize", "rule", "keep", "select", "load_rules", "save_rules"),
+        *(
+            "init",
+            "losses",
+            "recipes",
+            "plan",
+            "initialize",
+            "rule",
+            "keep",
+            "select",
+            "role",
+            "load_rules",
+            "save_rules",
+        ),
         *("show_config", "check", "CheckReport", "Finding"),
         *(
             "Plan",

@@ -337,8 +337,27 @@ def test_recipes_lists_every_recipe(capsys):
     data = json.loads(capsys.readouterr().out)
 
     assert bare == listed
-    assert [line.split()[0] for line in listed.splitlines()[2:]] == [one["name"] for one in data]
-    assert [one["name"] for one in data] == list(fs.recipes.names())
+    names = [one["name"] for one in data]
+    assert names == list(fs.recipes.list())
+    assert [line.split()[0] for line in listed.splitlines() if line.split() and line.split()[0] in names] == sorted(
+        names, key=lambda name: (list(fs.recipes.FAMILIES).index(fs.recipes.entry(name).family), names.index(name))
+    )
+
+
+def test_recipes_of_a_family_in_chinese(capsys):
+    assert main(["recipes", "list", "--family", "general", "--lang", "zh"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("任何模型\n")
+    assert "每一层都保持信号的强度" in text
+    assert "gpt2" not in text
+
+
+def test_recipes_show_tells_options_models_and_differences(capsys):
+    assert main(["recipes", "show", "gpt2"]) == 0
+    text = capsys.readouterr().out
+    assert "\noptions: std=0.02\n" in text
+    assert "\nchecked against: transformers.GPT2LMHeadModel" in text
+    assert "\ndiffers: The code that OpenAI released" in text
 
 
 def test_recipes_show(capsys):
@@ -364,7 +383,7 @@ def test_an_unknown_recipe_names_the_nearest(capsys):
     error = capsys.readouterr().err
 
     assert error.startswith("firststep: no recipe is called 'tutorail'")
-    assert error.endswith("Did you mean 'tutorial'?\n")
+    assert "Did you mean 'tutorial'?" in error
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")

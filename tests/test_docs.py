@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-WHOLE_PAGES = sorted(page for kind in ("losses", "checks") for page in (ROOT / "docs").glob(f"*/{kind}/*.md"))
+WHOLE_PAGES = sorted(page for kind in ("losses", "checks", "recipes") for page in (ROOT / "docs").glob(f"*/{kind}/*.md"))
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*/*.md"))]
 LINKED = [*PAGES, *WHOLE_PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
@@ -64,7 +64,14 @@ def test_the_pages_of_the_checks_are_up_to_date(make_docs: ModuleType) -> None:
     assert make_docs.check_pages.stale() == []
 
 
-@pytest.mark.parametrize("kind", ["losses", "checks"])
+def test_the_pages_of_the_recipes_are_up_to_date(make_docs: ModuleType) -> None:
+    made = make_docs.recipe_pages.files()
+
+    assert [short(file) for file in made if not file.exists() or file.read_text(encoding="utf-8") != made[file]] == []
+    assert make_docs.recipe_pages.stale() == []
+
+
+@pytest.mark.parametrize("kind", ["losses", "checks", "recipes"])
 def test_every_page_of_a_kind_is_reached_from_its_list(kind: str) -> None:
     for language in ("en", "zh"):
         page = ROOT / "docs" / language / f"{kind}.md"

@@ -10,7 +10,7 @@ Two marks in a Markdown page are read:
 A page's blocks run in one empty directory. What the programs in ``examples`` print stands in ``tests/golden``.
 
 The pages and pictures of the losses, their stubs, and the pages of the checks are written whole (``loss_pages.py``,
-``make_stubs.py``, ``check_pages.py``).
+``make_stubs.py``, ``check_pages.py``, ``recipe_pages.py``).
 
     python tools/make_docs.py            # rewrite what has changed
     python tools/make_docs.py --check    # list what is out of date and exit 1
@@ -33,6 +33,7 @@ from pathlib import Path
 import check_pages
 import loss_pages
 import make_stubs
+import recipe_pages
 import torch
 from doc_tables import TABLES
 
@@ -54,7 +55,7 @@ def pages() -> list[Path]:
 def outputs() -> dict[Path, Callable[[Path], str]]:
     """Every file that is written, with what makes its text."""
     golden = {ROOT / "tests" / "golden" / f"{path.stem}.txt": path for path in (ROOT / "examples").glob("*.py")}
-    whole = {**loss_pages.files(), **check_pages.files(), **make_stubs.files()}
+    whole = {**loss_pages.files(), **check_pages.files(), **recipe_pages.files(), **make_stubs.files()}
     return {
         **{file: lambda file: whole[file] for file in whole},
         **dict.fromkeys(pages(), render),
@@ -152,7 +153,7 @@ def main() -> int:
             if not check:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
-    for file in [*loss_pages.stale(), *check_pages.stale()]:
+    for file in [*loss_pages.stale(), *check_pages.stale(), *recipe_pages.stale()]:
         stale += 1
         print(f"{'too many' if check else 'removed'}: {file.relative_to(ROOT)}")
         if not check:

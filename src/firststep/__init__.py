@@ -22,6 +22,7 @@ from .planning import Report as Report
 from .planning import Rule as Rule
 from .planning import keep as keep
 from .planning import load_rules as load_rules
+from .planning import role as role
 from .planning import rule as rule
 from .planning import save_rules as save_rules
 from .planning import select as select

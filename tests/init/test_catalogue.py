@@ -74,6 +74,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Site]] = {
     "identity": ({"gain": 0.5}, MATRIX),
     "eye": ({}, MATRIX),
     "dirac": ({"groups": 2}, KERNEL),
+    "scaled": ({"of": init.normal(std=0.5), "by": "1/sqrt(fan_in)"}, MATRIX),
     "icnr": ({"inner": init.he_normal(mode="fan_out")}, KERNEL),
     "sparse": ({"sparsity": 0.25, "std": 1.0}, MATRIX),
     "sinusoids": ({"max_timescale": 100.0}, MATRIX),
@@ -345,7 +346,7 @@ def test_whatever_is_read_is_a_scheme_or_our_error(name: str, value: object, dat
     options, _ = EXAMPLES[name]
     parameters = list(inspect.signature(init.SCHEMES[name]).parameters)
     changed = {data.draw(st.sampled_from(parameters)): value} if parameters else {}
-    given = {} if name == "icnr" else options
+    given = {} if name in ("icnr", "scaled") else options
     try:
         scheme = init.from_dict({"scheme": name, **given, **changed})
     except FirststepError:

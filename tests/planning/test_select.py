@@ -23,7 +23,7 @@ class Layer(Mixin, nn.Linear):
 
 
 def matches(selector: Selector, name: str, module: nn.Module, flow: Flow | None = None) -> bool:
-    return selector.matches(Candidate(name, module, lambda _: flow))
+    return selector.matches(Candidate(name, module, lambda _: flow, lambda _: frozenset()))
 
 
 LINEAR = nn.Linear(2, 2)
@@ -150,7 +150,7 @@ def test_a_private_torch_type_is_found_by_its_qualified_name() -> None:
     assert matches(selector_from_dict(stored), "a", kind(2, 2))
 
 
-KINDS = "type, glob, regex, chain, and, or, not"
+KINDS = "type, glob, regex, chain, role, and, or, not"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_types_by_glob() -> None:
 
     norms = type_named("*Norm") | type_named("*Norm?d")
     found = [
-        norms.matches(Candidate("x", module, lambda _: None))
+        norms.matches(Candidate("x", module, lambda _: None, lambda _: frozenset()))
         for module in (LlamaRMSNorm(), nn.BatchNorm2d(2), nn.LayerNorm(2), NormedLinear(2, 2))
     ]
     assert found == [True, True, True, False]

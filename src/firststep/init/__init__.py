@@ -62,6 +62,7 @@ from ._orthogonal import svd_orthonormal as svd_orthonormal
 from ._positions import interleaved_sinusoids as interleaved_sinusoids
 from ._positions import sincos_2d as sincos_2d
 from ._positions import sinusoids as sinusoids
+from ._scaled import scaled as scaled
 from ._scaling import caffe2_msra as caffe2_msra
 from ._scaling import caffe2_xavier as caffe2_xavier
 from ._scaling import glorot_normal as glorot_normal

@@ -50,6 +50,9 @@ class Scheme(ABC):
     uses_flow: ClassVar[bool] = False
     """Whether the values depend on what follows the layer: planning then traces the model for it."""
 
+    uses_model: ClassVar[bool] = False
+    """Whether the values depend on numbers of the model around the layer: planning then counts them."""
+
     @property
     def _call(self) -> tuple[str, dict[str, Any]]:
         """Name and options of the call that makes this scheme; of the class itself for one made without a factory."""
@@ -271,6 +274,7 @@ class Laid(Scheme):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uses_flow", self.scheme.uses_flow)
+        object.__setattr__(self, "uses_model", self.scheme.uses_model)
 
     def check(self, site: Site, dtype: torch.dtype | None = None) -> None:
         self.scheme.check(self.reading.read(site), dtype)

@@ -65,6 +65,7 @@ class Site:
         nonlinearity: name of the activation applied to the layer's output, ``None`` when not known.
         mirrored_in, mirrored_out: for ``looks_linear``: whether the layer's input comes as pairs (u, -u), and whether
             its output must.
+        symbols: numbers of the model around the layer by name, such as ``("L", 12.0)``; see :func:`scaled`.
         zero_rows: rows (dimension 0) that stay zero, such as an embedding's ``padding_idx``.
         name: canonical parameter name, for messages.
     """
@@ -80,6 +81,7 @@ class Site:
     nonlinearity: str | None = None
     mirrored_in: bool = False
     mirrored_out: bool = False
+    symbols: tuple[tuple[str, float], ...] = ()
     zero_rows: tuple[int, ...] = ()
     name: str = field(default="", compare=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from torch import nn
@@ -10,6 +11,7 @@ from ..init import Scheme
 from ._inventory import Inventory, Slot
 from ._memory import is_expanded, overlaps
 from ._names import pattern, template
+from ._rules import Numbered
 
 
 def lazy_problems(stock: Inventory) -> list[str]:
@@ -29,6 +31,28 @@ def uncovered_problems(slots: Sequence[Slot]) -> list[str]:
         like = template(slot.name), slot.writer.shape, slot.owner.layer, slot.local_name
         groups.setdefault(like, []).append(slot)
     return [_uncovered(group) for group in groups.values()]
+
+
+def role_problems(pairs: Sequence[tuple[Slot, Numbered | None]]) -> list[str]:
+    """Layers whose role cannot be told, each with the rule that depends on it; like ones in one line.
+
+    Args:
+        pairs: parameters, each with that rule or ``None``.
+    """
+    groups: dict[str, tuple[Slot, Numbered]] = {}
+    for slot, rule in pairs:
+        if rule is not None:
+            groups.setdefault(template(slot.owner.name), (slot, rule))
+    return [
+        f"the role of {slot.owner.name!r} ({slot.owner.layer}, weight {slot.writer.shape}) in its block cannot be "
+        f"told, and {rule} depends on it. Name it, with one of fs.recipes.ROLES: "
+        f"fs.recipes.get({rule.recipe or 'NAME'!r}, roles={{{_glob(slot)!r}: 'mlp.in'}}), or 'other' for none of them"
+        for slot, rule in groups.values()
+    ]
+
+
+def _glob(slot: Slot) -> str:
+    return re.sub(r"\d+", "*", slot.owner.name)
 
 
 def memory_problems(stock: Inventory, written: Sequence[bool]) -> list[str]:

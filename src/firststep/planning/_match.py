@@ -42,8 +42,15 @@ class Matcher:
         PlanError: when a predicate raises.
     """
 
-    def __init__(self, stock: Inventory, rules: Sequence[Numbered], flow: Callable[[nn.Module], Flow | None]) -> None:
-        self._owners, self._rules = stock.owners, rules
+    def __init__(
+        self,
+        stock: Inventory,
+        rules: Sequence[Numbered],
+        flow: Callable[[nn.Module], Flow | None],
+        roles: Callable[[str], frozenset[str] | None],
+    ) -> None:
+        self._owners, self._rules, self._roles = stock.owners, rules, roles
+        self._of_roles = [(i, rule) for i, rule in enumerate(rules) if rule.rule.selector.asks_roles()]
         self._uses = [_Use() for _ in rules]
         self._tests = [(i, rule.rule.selector.matches) for i, rule in enumerate(rules)]
         self._told = self._matching(flow)
@@ -68,6 +75,14 @@ class Matcher:
                     self._uses[loser.order].lost.setdefault(winner, place.name)
         return pairs[0]
 
+    def undecided(self, slot: Slot, found: Match | None) -> Numbered | None:
+        """The rule that might have won a parameter, if only the role of its layer could be told."""
+        if not self._of_roles or len(slot.writer.shape) < 2 or self._roles(slot.owner.name) is not None:
+            return None
+        winner = len(self._rules) if found is None else found[0].order
+        may = (rule for i, rule in self._of_roles if i < winner and rule.rule.key_for(slot.local_name) is not None)
+        return next(may, None)
+
     def unused(self) -> list[str]:
         """What of the user's own rules does nothing, and why, once every parameter has been asked about."""
         return [
@@ -89,7 +104,7 @@ class Matcher:
         known: dict[tuple[int, ...], _Told] = {}
         found: list[_Told] = []
         for owner in self._owners:
-            matching = self._that_match(Candidate(owner.name, owner.module, flow))
+            matching = self._that_match(Candidate(owner.name, owner.module, flow, self._roles))
             for i in matching:
                 self._uses[i].owners.append(owner)
             told = known.get(matching)

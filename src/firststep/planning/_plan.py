@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from .. import graph
+from ..anatomy import Anatomy
 from ..errors import PlanError, SchemeError
 from ..graph import Flow
 from ..init import Scheme, Site, site_of
@@ -19,10 +20,11 @@ from ._apply import Progress, apply, current
 from ._diff import Difference, difference
 from ._inventory import Inventory, Owner, Place, Slot, inventory
 from ._match import Claim, Match, Matcher
+from ._partial import Only, picked
 from ._plan_view import plan_html, plan_text
 from ._report import Report
 from ._row import Row, Treatment
-from ._rules import Keep, Numbered, Recipe, Rule, numbered
+from ._rules import Keep, Numbered, Recipe, Rule, as_list, named_in, numbered
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,28 +89,50 @@ class Plan:
         return plan_html(self.rows, self.rules, self.notes)
 
 
-def plan(model: nn.Module, rules: Recipe | Rule | Iterable[Rule | Recipe], *, strict: bool = True) -> Plan:
+def plan(
+    model: nn.Module,
+    rules: Recipe | Rule | Iterable[Rule | Recipe],
+    *,
+    strict: bool = True,
+    only: Only | None = None,
+) -> Plan:
     """Decide what happens to every parameter of ``model``. Nothing is touched.
 
     Args:
         model: on any device, meta included.
         rules: tried in order; the first that names a parameter wins it. A recipe among them may have rules to spare.
         strict: raise when a parameter is not covered or a rule does nothing; otherwise keep it, and note it.
+        only: the parameters that may be set, by default all; the others are kept, whatever the rules say of them.
 
     Raises:
         PlanError: with every problem found, each with the line to type.
     """
     if not isinstance(model, nn.Module):
         raise PlanError([f"a plan needs a torch.nn.Module, given {type(model).__name__}"])
-    entries = numbered(rules)
+    items = as_list(rules)
+    entries = numbered(items)
     stock = inventory(model)
-    flows = _Flows(model)
-    matcher, survey = Matcher(stock, entries, flows.of), _Survey(flows)
-    rows = tuple([Row(slot.names, survey.treatment(slot, matcher.of(slot))) for slot in stock.slots])
+    flows, anatomy = _Flows(model), Anatomy({one.name: one.plain for one in stock.owners}, named_in(items))
+    matcher, survey = Matcher(stock, entries, flows.of, anatomy.roles), _Survey(flows, anatomy)
+    chosen, outside = picked(stock, only)
+    found = [matcher.of(slot) for slot in stock.slots]  # also where it is not chosen: then its rule is not idle
+    rows = tuple(
+        [
+            Row(slot.names, survey.treatment(slot, one) if slot.name in chosen else survey.untouched(slot, outside))
+            for slot, one in zip(stock.slots, found, strict=True)
+        ]
+    )
     unused = matcher.unused()
     bare = [slot for slot, row in zip(stock.slots, rows, strict=True) if row.treatment.kept == NO_RULE]
     problems = [
         *checks.lazy_problems(stock),
+        *checks.role_problems(
+            [
+                (slot, matcher.undecided(slot, one))
+                for slot, one in zip(stock.slots, found, strict=True)
+                if slot.name in chosen
+            ]
+        ),
         *survey.problems,
         *checks.memory_problems(stock, [row.treatment.scheme is not None for row in rows]),
         *([*checks.uncovered_problems(bare), *unused] if strict else ()),
@@ -126,9 +150,10 @@ def initialize(
     generator: torch.Generator | None = None,
     progress: Progress = None,
     strict: bool = True,
+    only: Only | None = None,
 ) -> Report:
     """:func:`plan`, then :meth:`Plan.apply`, without a second look at the model between the two."""
-    made = plan(model, rules, strict=strict)
+    made = plan(model, rules, strict=strict, only=only)
     return apply(made.rows, made._stock.slots, made.rules, seed, generator, progress)
 
 
@@ -156,9 +181,9 @@ class _Flows:
 class _Survey:
     """Decides what happens to parameters, and collects what is in the way. Like parameters are asked about once."""
 
-    def __init__(self, flows: _Flows) -> None:
+    def __init__(self, flows: _Flows, anatomy: Anatomy) -> None:
         self.problems: list[str] = []
-        self._flows = flows
+        self._flows, self._anatomy = flows, anatomy
         self._known: dict[object, Treatment] = {}
         self._sites: dict[Site, Site] = {}
 
@@ -181,6 +206,10 @@ class _Survey:
                 problem = f"{slot.name!r} (shape {slot.writer.shape}, by {rule}): {error}"
         self.problems.append(problem)
         return self._kept(slot, place.owner, rule, IMPOSSIBLE)
+
+    def untouched(self, slot: Slot, why: str) -> Treatment:
+        """That of a parameter which the plan is not about."""
+        return self._kept(slot, slot.owner, None, why)
 
     def _kept(self, slot: Slot, owner: Owner, rule: Numbered | None, why: str) -> Treatment:
         writer = slot.writer
@@ -218,8 +247,10 @@ class _Survey:
         """The site without a name."""
         site = site_of(place.owner.plain, place.local_name, shape=slot.writer.shape)
         flow = self._flows.of(place.owner.module) if scheme.uses_flow else None
-        if flow is None and not slot.elsewhere:
+        if flow is None and not slot.elsewhere and not scheme.uses_model:
             return site
+        if scheme.uses_model:
+            site = replace(site, symbols=tuple(sorted(self._anatomy.symbols(place.owner.name).items())))
         if slot.elsewhere:  # whichever layer the rule speaks of, an embedding tied to it has its padding row
             readings = [site_of(one.owner.plain, one.local_name) for one in slot.places]
             site = replace(site, zero_rows=tuple(sorted({row for one in readings for row in one.zero_rows})))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from torch import Tensor
 
 from .. import init
+from ..anatomy import Named
 from ..errors import RuleError
 from ..init import Scheme
 from ._select import Selector, Spec, select
@@ -86,12 +87,14 @@ class Recipe:
         rules: in order; the first match per parameter wins.
         source: where the rules come from.
         summary: what they do, in one line.
+        named: what the user said of the model's parts, for the roles and numbers that the rules ask for.
     """
 
     name: str
     rules: tuple[Rule, ...]
     source: str
     summary: str
+    named: Named = field(default_factory=Named)
 
 
 def rule(select_: Spec, /, *, name: str | None = None, frozen: bool = False, **schemes: Choice) -> Rule:
@@ -175,16 +178,26 @@ class Numbered:
         return f"rule {self.tag} ({self.rule.label})"
 
 
+def as_list(rules: Recipe | Rule | Iterable[Rule | Recipe]) -> list[Any]:
+    """What was given as rules, one or many."""
+    return list(rules) if isinstance(rules, Iterable) and not isinstance(rules, str) else [rules]
+
+
+def named_in(items: Iterable[Rule | Recipe]) -> Named:
+    """What the recipes among ``items`` were told of the model's parts."""
+    told = [item.named for item in items if isinstance(item, Recipe)]
+    return Named(tuple(glob for one in told for glob in one.blocks), tuple(pair for one in told for pair in one.roles))
+
+
 def numbered(rules: Recipe | Rule | Iterable[Rule | Recipe]) -> tuple[Numbered, ...]:
     """All rules in order, each with its number.
 
     Raises:
         RuleError: when an item is neither a rule nor a recipe.
     """
-    items: list[Any] = list(rules) if isinstance(rules, Iterable) and not isinstance(rules, str) else [rules]
     found: list[Numbered] = []
     own = 0
-    for item in items:
+    for item in as_list(rules):
         if isinstance(item, Recipe):
             found += [Numbered(one, i, item.name) for i, one in enumerate(item.rules, start=1)]
         elif isinstance(item, Rule):

@@ -22,11 +22,12 @@ FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "
 
 
 class Candidate(NamedTuple):
-    """A module as selectors see it: its canonical name, itself, and (traced only when asked for) its flow."""
+    """A module as selectors see it: its canonical name, itself, and (found only when asked for) its flow and roles."""
 
     name: str
     module: nn.Module
     flow: Callable[[nn.Module], Flow | None]
+    roles: Callable[[str], frozenset[str] | None]
 
 
 class Selector(ABC):
@@ -35,6 +36,10 @@ class Selector(ABC):
     @abstractmethod
     def matches(self, candidate: Candidate) -> bool:
         """Whether the rule speaks of this module."""
+
+    def asks_roles(self) -> bool:
+        """Whether the answer depends on the roles of layers."""
+        return False
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -97,25 +102,6 @@ def select(spec: Spec) -> Selector:
         f"select({spec!r}): expected a module type, a tuple of types, a glob on module names, a compiled regular "
         "expression, or a predicate (name, module) -> bool"
     )
-
-
-def chain(min_layers: int) -> Selector:
-    """Layers that are links of a plain chain of at least ``min_layers`` weight layers and activations in turn.
-
-    Such nets have neither normalisation nor skips, so nothing but the weights keeps their signal's scale.
-
-    Args:
-        min_layers: number of weight layers, at least 1.
-
-    Raises:
-        RuleError: when ``min_layers`` is not a whole number >= 1.
-
-    >>> chain(4)
-    select(chain(4))
-    """
-    if isinstance(min_layers, bool) or not isinstance(min_layers, int) or min_layers < 1:
-        raise RuleError(f"chain({min_layers!r}): expected a whole number of layers >= 1")
-    return Chain(min_layers)
 
 
 def type_named(name: str) -> Selector:
@@ -237,25 +223,6 @@ class Where(Selector):
 
 
 @dataclass(frozen=True, repr=False)
-class Chain(Selector):
-    """Links of a plain chain; see :func:`chain`."""
-
-    min_layers: int
-
-    def matches(self, candidate: Candidate) -> bool:
-        """Whether the traced chain is long enough."""
-        flow = candidate.flow(candidate.module)
-        return flow is not None and flow.chain >= self.min_layers
-
-    def to_dict(self) -> dict[str, Any]:
-        """``{"chain": min_layers}``."""
-        return {"chain": self.min_layers}
-
-    def __str__(self) -> str:
-        return f"chain({self.min_layers})"
-
-
-@dataclass(frozen=True, repr=False)
 class AllOf(Selector):
     """Modules that every part matches."""
 
@@ -264,6 +231,10 @@ class AllOf(Selector):
     def matches(self, candidate: Candidate) -> bool:
         """Whether all parts match."""
         return all(part.matches(candidate) for part in self.parts)
+
+    def asks_roles(self) -> bool:
+        """Whether one part does."""
+        return any(part.asks_roles() for part in self.parts)
 
     def to_dict(self) -> dict[str, Any]:
         """``{"and": [...]}``."""
@@ -283,6 +254,10 @@ class AnyOf(Selector):
         """Whether one part matches."""
         return any(part.matches(candidate) for part in self.parts)
 
+    def asks_roles(self) -> bool:
+        """Whether one part does."""
+        return any(part.asks_roles() for part in self.parts)
+
     def to_dict(self) -> dict[str, Any]:
         """``{"or": [...]}``."""
         return {"or": [part.to_dict() for part in self.parts]}
@@ -300,6 +275,10 @@ class Not(Selector):
     def matches(self, candidate: Candidate) -> bool:
         """Whether the part does not match."""
         return not self.part.matches(candidate)
+
+    def asks_roles(self) -> bool:
+        """Whether the part does."""
+        return self.part.asks_roles()
 
     def to_dict(self) -> dict[str, Any]:
         """``{"not": ...}``."""

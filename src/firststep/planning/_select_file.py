@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from ..errors import RuleError, did_you_mean
-from ._select import FLAGS, AllOf, AnyOf, Glob, Not, OfType, OfTypeName, Regex, Selector, chain, flag_bits
+from ._select import FLAGS, AllOf, AnyOf, Glob, Not, OfType, OfTypeName, Regex, Selector, flag_bits
+from ._select_place import chain, role
 
 
 def selector_from_dict(data: object) -> Selector:
@@ -71,6 +72,11 @@ def _read_regex(value: Any, flags: Any) -> Selector:
     return Regex(value, flags)
 
 
+def _read_roles(value: Any, _: Any) -> Selector:
+    names = value if isinstance(value, list) else [value]
+    return role(*names)
+
+
 def _read_parts(kind: type[AllOf] | type[AnyOf], key: str) -> Callable[[Any, Any], Selector]:
     def read(value: Any, _: Any) -> Selector:
         if not isinstance(value, list) or not value:
@@ -85,6 +91,7 @@ _READERS: dict[str, Callable[[Any, Any], Selector]] = {
     "glob": _read_glob,
     "regex": _read_regex,
     "chain": lambda value, _: chain(value),
+    "role": _read_roles,
     "and": _read_parts(AllOf, "and"),
     "or": _read_parts(AnyOf, "or"),
     "not": lambda value, _: Not(selector_from_dict(value)),

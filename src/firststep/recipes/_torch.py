@@ -10,10 +10,22 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from .. import init
-from ..planning import Recipe, rule
+from ..planning import Rule, rule
+from ._entry import recipe
 
 
-def torch_defaults() -> Recipe:
+@recipe(
+    "torch",
+    family="general",
+    summary=("what torch's own layers start from", "torch 各层自带的初值"),
+    source="reset_parameters in torch/nn/modules of torch 2.13",
+    checked=("every layer of torch.nn",),
+    differs=(
+        "nn.Transformer goes over all its matrices a second time with xavier_uniform_; that pass is not in the table.",
+        "nn.Transformer 会再用 xavier_uniform_ 重设一遍全部矩阵；表中不含这一步。",
+    ),
+)
+def torch_defaults() -> tuple[Rule, ...]:
     """Every layer as ``torch.nn`` constructs it; what a layer starts from does not depend on the model around it.
 
     Fans are torch's, read off the bare shape: for a transposed convolution and a packed ``in_proj_weight`` that is not
@@ -26,28 +38,26 @@ def torch_defaults() -> Recipe:
     xavier_uniform, xavier_normal = init.xavier_uniform(fans="tensor"), init.xavier_normal(fans="tensor")
     default, every = init.torch_default(), dict[str, Any]({"*": init.torch_default_rnn()})
     norms = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-    return Recipe(
-        name="torch",
-        summary="what torch's own layers start from",
-        source="reset_parameters in torch/nn/modules of torch 2.13",
-        rules=(
-            # The output projection of attention: MultiheadAttention sets its bias to zero.
-            rule(NonDynamicallyQuantizableLinear, name="attention output", weight=default, bias=init.zeros()),
-            rule((nn.Linear, nn.Bilinear, _ConvNd), name="linear and conv", weight=default, bias=default),
-            rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
-            rule(norms, name="norm", weight=init.ones(), bias=init.zeros()),
-            rule((nn.RNNBase, nn.RNNCellBase), name="recurrent", **every),
-            rule(
-                nn.MultiheadAttention,
-                name="attention",
-                in_proj_weight=xavier_uniform,
-                q_proj_weight=xavier_uniform,
-                k_proj_weight=xavier_uniform,
-                v_proj_weight=xavier_uniform,
-                in_proj_bias=init.zeros(),
-                bias_k=xavier_normal,
-                bias_v=xavier_normal,
-            ),
-            rule(nn.PReLU, weight=init.constant(0.25)),
+    return (
+        # The output projection of attention: MultiheadAttention sets its bias to zero.
+        rule(NonDynamicallyQuantizableLinear, name="attention output", weight=default, bias=init.zeros()),
+        rule((nn.Linear, nn.Bilinear, _ConvNd), name="linear and conv", weight=default, bias=default),
+        rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
+        rule(norms, name="norm", weight=init.ones(), bias=init.zeros()),
+        rule((nn.RNNBase, nn.RNNCellBase), name="recurrent", **every),
+        rule(
+            nn.MultiheadAttention,
+            name="attention",
+            in_proj_weight=xavier_uniform,
+            q_proj_weight=xavier_uniform,
+            k_proj_weight=xavier_uniform,
+            v_proj_weight=xavier_uniform,
+            in_proj_bias=init.zeros(),
+            bias_k=xavier_normal,
+            bias_v=xavier_normal,
         ),
+        rule(nn.PReLU, weight=init.constant(0.25)),
     )
+
+
+RECIPES = (torch_defaults,)

@@ -1,0 +1,60 @@
+"""All recipes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import RuleError, did_you_mean
+from ..planning import Recipe
+from . import _default, _language, _torch, _tutorial
+from ._entry import Entry
+
+_FILES = (_default, _torch, _tutorial, _language)
+ENTRIES: Mapping[str, Entry] = {entry.name: entry for file in _FILES for entry in file.RECIPES}
+"""The declarations by name."""
+
+
+def names() -> tuple[str, ...]:
+    """The recipes' names.
+
+    >>> from firststep import recipes
+    >>> "default" in recipes.list()
+    True
+    """
+    return tuple(ENTRIES)
+
+
+def get(
+    name: str, *, roles: Mapping[str, str] | None = None, blocks: str | Sequence[str] | None = None, **options: Any
+) -> Recipe:
+    """The recipe called ``name``; its ``rules`` are an ordered tuple that rules of your own may be put before.
+
+    Args:
+        name: one of ``fs.recipes.list()``.
+        roles: what layers do whose role cannot be told, by globs on their names: ``{"blocks.*.mix": "mlp.out"}``, with
+            one of ``fs.recipes.ROLES``. It goes before what is found.
+        blocks: a glob, or several, on the names of the blocks that a model repeats, where they are not found.
+        **options: of the recipe; ``firststep recipes show NAME`` lists them.
+
+    Raises:
+        RuleError: when there is no such recipe, role or option, with the nearest name.
+
+    >>> get("tutorial").rules[0]
+    rule(Conv2d, weight=xavier_normal(), bias=constant(value=0.3))
+    """
+    return entry(name).recipe(roles, blocks, options)
+
+
+def entry(name: str) -> Entry:
+    """The declaration of the recipe called ``name``.
+
+    Raises:
+        RuleError: when there is none, with the nearest name.
+    """
+    if name not in ENTRIES:
+        raise RuleError(
+            f"no recipe is called {name!r}.{did_you_mean(name, ENTRIES)} Expected one of fs.recipes.list(), or a path "
+            "that ends in .yaml or .json"
+        )
+    return ENTRIES[name]
