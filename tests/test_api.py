@@ -103,36 +103,28 @@ def test_one_except_catches_every_error() -> None:
 
 def test_the_public_face() -> None:
     public = {name for name in vars(fs) if not name.startswith("_")}
-    modules = {"errors", "graph", "anatomy", "planning", "rng", "reporting", "testing", "tour", "cli", "checking"}
-
-    assert public - modules == {
-        *(
-            "init",
-            "losses",
-            "recipes",
-            "plan",
-            "initialize",
-            "rule",
-            "keep",
-            "select",
-            "role",
-            "load_rules",
-            "save_rules",
-        ),
-        *("show_config", "check", "CheckReport", "Finding"),
-        *(
-            "Plan",
-            "Report",
-            "Rule",
-            "FirststepError",
-            "SchemeError",
-            "RuleError",
-            "PlanError",
-            "ApplyError",
-            "LossError",
-            "CheckError",
-        ),
+    modules = {
+        "errors",
+        "graph",
+        "anatomy",
+        "coordinates",
+        "planning",
+        "rng",
+        "reporting",
+        "testing",
+        "tour",
+        "cli",
+        "checking",
     }
+
+    errors = {"Firststep", "Scheme", "Rule", "Plan", "Apply", "Loss", "Check", "Checkpoint", "Solve", "Calibration"}
+    values = "Plan Report Rule CheckReport Finding CoordCheck CalibrationReport"
+    rooms = "init losses recipes mup calibration"
+    functions = """
+        plan initialize load rule keep select role load_rules save_rules missing_from top_layers extend_embedding
+        coord_check check calibrate show_config
+    """
+    assert public - modules == {*f"{values} {rooms} {functions}".split(), *(f"{one}Error" for one in errors)}
     assert fs.__version__
 
 
@@ -152,3 +144,40 @@ def test_a_gpt2_sized_model_is_planned_at_once() -> None:
     fs.plan(model, "torch")
 
     assert time.perf_counter() - started < 1.5  # 0.05 s on an idle core; room for a busy machine
+
+
+def test_auto_solves_for_the_model() -> None:
+    model = nn.Sequential(nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 10))
+    x = torch.randn(512, 64)
+    report = fs.initialize(model, "auto", seed=0, example_inputs=x)
+    assert report.ok
+    assert float(model(x).detach().std()) == pytest.approx(0.5, rel=0.25)  # of 10 units: 1 std is 7 %
+
+
+def test_rules_go_before_auto() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    plan = fs.plan(model, [fs.rule("2", weight=fs.init.zeros()), "auto"], example_inputs=torch.randn(3, 4))
+    assert {row.name: repr(row.scheme) for row in plan.rows}["2.weight"] == "zeros()"
+
+
+@pytest.mark.parametrize(
+    ("rules", "inputs", "message"),
+    [
+        (
+            "auto",
+            None,
+            'the recipe "auto" is solved for a model from a run on inputs, and there are none: fs.plan(model, "auto", '
+            "example_inputs=x), with x what model(x) takes; on meta it needs no memory",
+        ),
+        ("torch", torch.ones(1, 4), 'example_inputs go with "auto": fs.plan(model, "auto", example_inputs=x)'),
+        (
+            ["auto", "torch"],
+            torch.ones(1, 4),
+            "\"auto\" has a rule for every parameter, so that 'torch' never applies: move it up",
+        ),
+    ],
+)
+def test_what_auto_needs(rules: object, inputs: torch.Tensor | None, message: str) -> None:
+    with pytest.raises(fs.RuleError) as caught:
+        fs.plan(nn.Linear(4, 2), rules, example_inputs=inputs)  # type: ignore[arg-type]
+    assert str(caught.value) == message

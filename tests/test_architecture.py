@@ -13,46 +13,31 @@ import firststep
 SOURCE = Path(firststep.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
+_VALUES = {"errors", "rng", "init"}
+_PLANS = {*_VALUES, "graph", "anatomy", "planning", "mup"}
+_STARTS = {*_PLANS, "recipes", "solving", "calibration", "_api"}
+_SHOWN = {*_STARTS, "losses", "reporting"}
+
 BELOW = {
     "errors": set(),
     "rng": {"errors"},
     "init": {"errors", "rng"},
     "graph": {"errors", "init"},
     "anatomy": {"errors"},
-    "planning": {"errors", "rng", "init", "graph", "anatomy"},
-    "recipes": {"errors", "rng", "init", "graph", "anatomy", "planning"},
+    "planning": {*_VALUES, "graph", "anatomy"},
+    "mup": {*_VALUES, "graph", "anatomy", "planning"},
+    "recipes": _PLANS,
+    "solving": {*_VALUES, "graph", "planning"},
+    "calibration": {*_VALUES, "graph", "anatomy", "planning"},
     "losses": {"errors"},
     "testing": {"errors", "losses", "checking"},
-    "_api": {"errors", "rng", "init", "graph", "anatomy", "planning", "recipes"},
-    "reporting": {"errors", "rng", "init", "graph", "anatomy", "planning", "recipes", "_api", "losses"},
+    "_api": {*_PLANS, "recipes", "solving"},
+    "reporting": {*_STARTS, "losses"},
+    "coordinates": {"errors", "planning", "reporting"},
+    "comparing": _SHOWN,
     "checking": {"errors", "losses", "reporting"},
-    "tour": {
-        "errors",
-        "rng",
-        "init",
-        "graph",
-        "anatomy",
-        "planning",
-        "recipes",
-        "_api",
-        "losses",
-        "checking",
-        "reporting",
-    },
-    "cli": {
-        "errors",
-        "rng",
-        "init",
-        "graph",
-        "anatomy",
-        "planning",
-        "recipes",
-        "_api",
-        "losses",
-        "checking",
-        "reporting",
-        "tour",
-    },
+    "tour": {*_SHOWN, "checking", "comparing"},
+    "cli": {*_SHOWN, "checking", "comparing", "tour"},
 }
 """What each room may import. ``__init__`` and ``__main__`` stand above all of them."""
 

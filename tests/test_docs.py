@@ -12,7 +12,9 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-WHOLE_PAGES = sorted(page for kind in ("losses", "checks", "recipes") for page in (ROOT / "docs").glob(f"*/{kind}/*.md"))
+WHOLE_PAGES = sorted(
+    page for kind in ("losses", "checks", "recipes") for page in (ROOT / "docs").glob(f"*/{kind}/*.md")
+)
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*/*.md"))]
 LINKED = [*PAGES, *WHOLE_PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)

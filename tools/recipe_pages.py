@@ -64,10 +64,7 @@ def stale() -> list[Path]:
 def page(one: Entry, language: str) -> str:
     """The Markdown of a recipe."""
     words = _WORDS[language]
-    call = f'fs.initialize(model, "{one.name}", seed=0)'
-    if one.example:
-        options = ", ".join(f"{key}={value!r}" for key, value in one.example.items())
-        call = f'fs.initialize(model, fs.recipes.get("{one.name}", {options}), seed=0)'
+    call = f"fs.initialize(model, {one.typed()}, seed=0)"
     parts = [f"# {one.name}", f"{getattr(one.summary, language)}。" if language == "zh" else _sentence(one.summary.en)]
     parts += [f"## {words['use']}", f"```python\n{call}\n```"]
     if one.options:

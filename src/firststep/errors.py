@@ -26,12 +26,28 @@ class PlanError(FirststepError):
         super().__init__(_numbered(self.problems))
 
 
+class CheckpointError(PlanError):
+    """A checkpoint cannot be read, or does not fit the model. ``problems`` holds one message per finding."""
+
+
 class LossError(FirststepError):
     """A loss was given an impossible option, or tensors whose shapes or dtypes do not fit."""
 
 
 class CheckError(FirststepError):
     """A check was asked of something that is no model, loss or batch, or a report was asked to raise."""
+
+
+class CompareError(FirststepError):
+    """Starts cannot be compared: something given is no model, start, data or loss, or does not fit the others."""
+
+
+class CalibrationError(FirststepError):
+    """A calibration was asked of something that cannot be measured. The model is as it was before the call."""
+
+
+class SolveError(FirststepError):
+    """Scales cannot be solved: the model does not run on the example inputs, or there is nothing to solve from."""
 
 
 class ApplyError(FirststepError):

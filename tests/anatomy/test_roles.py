@@ -75,7 +75,7 @@ def test_a_gpt_written_by_hand() -> None:
     anatomy = Anatomy(dict(TutorialGPT().named_modules()))
     assert anatomy.roles("blocks.1.ffwd.0") == {"mlp.in"}
     assert anatomy.symbols("blocks.2.sa.proj") == {"l": 2, "L": 3, "R": 2, "d": 32}
-    assert anatomy.symbols("lm_head") == {}
+    assert anatomy.symbols("lm_head") == {"L": 3, "d": 32}
 
 
 def test_encoder_and_decoder_of_torch() -> None:
@@ -121,7 +121,7 @@ def test_the_stages_of_a_resnet_are_one_stack() -> None:
     }
     assert anatomy.roles("layer2.0.conv1") == {"conv.first"}
     assert anatomy.roles("layer2.0.conv2") == {"conv.last", "residual_out"}
-    assert anatomy.roles("layer2.0.bn2") == {"norm", "norm.last"}
+    assert anatomy.roles("layer2.0.bn2") == {"norm", "norm.last", "norm.out"}
     assert anatomy.roles("layer2.0.downsample.0") == {"shortcut"}
     assert anatomy.roles("layer2.0.downsample.1") == {"norm"}
     assert anatomy.roles("stem") == {"embedding.patch"}
@@ -132,7 +132,7 @@ def test_a_plain_net_has_no_blocks() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
     anatomy = Anatomy(dict(model.named_modules()))
     assert anatomy.blocks == {}
-    assert anatomy.roles("0") == {"other"}
+    assert anatomy.roles("0") == {"other", "first"}
 
 
 class Odd(nn.Module):

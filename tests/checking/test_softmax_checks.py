@@ -29,6 +29,33 @@ def test_softmax_twice_word_for_word() -> None:
     assert one.evidence[1].text == "all 32 rows lie in [0, 1] and sum to 1 within 0.001"
 
 
+BY_HAND = "lambda o, t: (torch.logsumexp(o, 1) - o.gather(1, t[:, None])[:, 0]).mean()"
+
+
+def test_softmax_twice_in_a_loss_that_is_written_out() -> None:
+    one = the(started(f"model, loss = nn.Sequential(net, nn.Softmax(dim=1)), {BY_HAND}"), "FS101")
+    assert (one.severity, one.place) == ("error", "loss")
+    assert one.measured == "the loss makes a softmax of outputs that are probabilities"
+    assert [clue.channel for clue in one.evidence] == ["graph", "metamorphic", "expected value", "values"]
+    assert one.evidence[1].text == "adding a number to all outputs of an example does not change the loss"
+    assert one.evidence[2].text == f"of exactly right outputs it makes {math.log1p(9 / math.e):.4g}, as ln(1 + 9/e)"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"model, loss = net, {BY_HAND}",
+        # A margin between probabilities forgets what is added to all of them as well.
+        "model = nn.Sequential(net, nn.Softmax(dim=1))\n"
+        "loss = lambda o, t: (1.5 + o - o.gather(1, t[:, None])).clamp(min=0).mean()",
+        "model = nn.Sequential(net, nn.Softmax(dim=1))\n"
+        "loss = lambda o, t: -(o.gather(1, t[:, None]) / o.sum(1, keepdim=True)).log().mean()",
+    ],
+)
+def test_losses_that_are_written_out_and_sound(lines: str) -> None:
+    silent(lines, 0, "FS101")
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -212,6 +212,27 @@ def test_conv1d_of_transformers() -> None:
     assert site_of(layer, "bias") == Site.of_shape((12,))
 
 
+class CondConv2d(nn.Module):
+    """As in timm: each row of the weight is a kernel, here of 6 outputs, 8 inputs in 2 groups, 3 by 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups, self.weight_shape = 2, (6, 4, 3, 3)
+        self.weight, self.bias = nn.Parameter(torch.empty(5, 6 * 4 * 9)), nn.Parameter(torch.empty(5, 6))
+        self.scale = nn.Parameter(torch.empty(5))
+
+
+def test_conditional_convolution_of_timm() -> None:
+    layer = CondConv2d()
+    assert parts_of(layer, "weight") == [(5, Fans(36, 27))]
+    assert site_of(layer, "weight").tensor_fans == Fans(36, 54)
+    assert (site_of(layer, "bias").role, parts_of(layer, "bias")) == ("bias", [(5, Fans(36, 27))])
+    assert site_of(layer, "bias").torch_fan == 36
+    assert site_of(layer, "scale") == Site.of_shape((5,))
+    layer.weight_shape = None  # type: ignore[assignment]
+    assert site_of(layer, "weight") == Site.of_shape((5, 216))
+
+
 def test_lookups_leave_a_parametrized_layer_as_it_was() -> None:
     layer = parametrizations.spectral_norm(nn.Linear(5, 3))
     before = {name: value.clone() for name, value in layer.state_dict().items()}

@@ -63,7 +63,7 @@ def test_what_is_no_formula(text: str) -> None:
     with pytest.raises(SchemeError) as caught:
         init.scaled(init.normal(), by=text)
     assert str(caught.value) == (
-        f"{text!r} is no formula: expected numbers, names, + - * / **, and sqrt, log, exp, such as '1/sqrt(2*L)'"
+        f"{text!r} is no formula: expected numbers, names, + - * / % **, and sqrt, log, exp, such as '1/sqrt(2*L)'"
     )
 
 

@@ -9,7 +9,7 @@ from torch import nn
 import firststep as fs
 from firststep import init, recipes
 from firststep.errors import PlanError, RuleError
-from firststep.planning import load_rules, role, rule, save_rules
+from firststep.planning import Recipe, Rule, load_rules, role, rule, save_rules, select
 
 
 class Block(nn.Module):
@@ -62,6 +62,21 @@ def test_a_role_that_cannot_be_told_is_an_error_that_says_how_to_name_it() -> No
 def test_a_rule_before_it_needs_no_role() -> None:
     model = nn.Sequential(Block("alpha", "beta"), Block("alpha", "beta"))
     fs.plan(model, [rule(nn.Linear, weight=init.ones(), bias=init.zeros()), "gpt2"])
+
+
+def test_a_rule_on_norms_needs_no_role_of_other_layers() -> None:
+    """Nor one on layers of another name: whatever the role of these, they are not meant."""
+    model = nn.Sequential(Block("alpha", "beta"), Block("alpha", "beta"))
+    no_linear = [select(nn.LayerNorm) & role("norm.last"), role("mlp.out") & select("*.gamma"), ~select("*.*")]
+    rules = [rule(selector | (role("head") & nn.Conv2d), weight=init.zeros()) for selector in no_linear]
+    plan = fs.plan(model, recipe_of(*rules, *RULES[1:]))
+    assert {row.name: row.expected.std for row in plan.rows if row.expected}["0.alpha.weight"] == 0.5
+    with pytest.raises(PlanError, match=r"the role of '0\.alpha'"):
+        fs.plan(model, recipe_of(rule(~select("*.gamma") & role("head"), weight=init.zeros()), *RULES[1:]))
+
+
+def recipe_of(*rules: Rule) -> Recipe:
+    return Recipe("mine", rules, "", "")
 
 
 def test_blocks_may_be_named() -> None:

@@ -212,3 +212,10 @@ def test_a_predicate_cannot_be_saved(tmp_path: Path) -> None:
         "Select by type, glob or regular expression instead"
     )
     assert not (tmp_path / "rules.json").exists()
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".json"])
+def test_a_formula_that_looks_like_a_number_stays_text(suffix: str, tmp_path: Path) -> None:
+    rules = [rule(nn.Linear, weight=init.scaled(init.normal(), by="1e-5"))]
+    save_rules(rules, tmp_path / f"rules{suffix}")
+    assert load_rules(tmp_path / f"rules{suffix}") == rules

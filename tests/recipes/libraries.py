@@ -6,12 +6,17 @@ import importlib
 import importlib.util
 import re
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
+Build = Callable[[], nn.Module]
 
 
 def library(name: str) -> ModuleType:
@@ -38,3 +43,26 @@ def _vision_operators() -> object:
         if not hasattr(torch.ops.torchvision, name):
             own.define(f"{name}(Tensor a) -> Tensor")
     return own
+
+
+def torchvision(name: str, **options: Any) -> Build:
+    """What makes a model of torchvision's by the name of its function."""
+    models = library("torchvision").models
+    return lambda: getattr(models, name)(weights=None, **options)
+
+
+def timm(name: str, **options: Any) -> Build:
+    """What makes a model of timm's by its name."""
+    create = library("timm").create_model
+    return lambda: create(name, **options)
+
+
+class _Narrow(nn.Linear):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(min(inputs, 200), min(outputs, 200))
+
+
+def narrow_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision's VGG with small linear layers: 100 million numbers fewer, whose start does not depend on how many
+    they are."""
+    monkeypatch.setattr(library("torchvision.models.vgg"), "nn", SimpleNamespace(**{**vars(nn), "Linear": _Narrow}))

@@ -26,7 +26,7 @@ def test_the_tutorials_chain_of_isinstance() -> None:
 def test_every_recipe_says_what_it_is() -> None:
     assert recipes.list()[:3] == ("default", "torch", "tutorial")
     for name in recipes.list():
-        recipe = recipes.get(name)
+        recipe = recipes.entry(name).shown()
         assert isinstance(recipe, Recipe)
         assert recipe.name == name
         assert recipe.rules

@@ -10,12 +10,19 @@ EMBEDDING = (nn.Embedding, nn.EmbeddingBag)
 
 def is_norm(module: nn.Module) -> bool:
     """Whether a type, or a base of it, is called a norm: ``LayerNorm``, ``LlamaRMSNorm``, ``BatchNorm2d`` ..."""
-    return any("Norm" in kind.__name__ for kind in type(module).__mro__) and not list(module.children())
+    if not any("Norm" in kind.__name__ for kind in type(module).__mro__):
+        return False
+    return not any(True for child in module.children() for _ in child.parameters())  # a norm with its activation is one
 
 
 def is_linear(module: nn.Module) -> bool:
     """Whether a module is a matrix product: ``nn.Linear`` or the ``Conv1D`` of transformers."""
     return isinstance(module, nn.Linear) or _is_conv1d(module)
+
+
+def is_pointwise(module: nn.Module) -> bool:
+    """Whether a module is a convolution that looks at one point at a time, a matrix product at each."""
+    return isinstance(module, CONVOLUTION) and max(module.kernel_size) == 1
 
 
 def weighs(module: nn.Module) -> bool:

@@ -10,15 +10,15 @@ from functools import cached_property
 from torch import nn
 
 from . import _vocabulary as words
-from ._layers import CONVOLUTION, EMBEDDING, is_linear, is_norm, weighs, widths
+from ._layers import CONVOLUTION, EMBEDDING, is_linear, is_norm, is_pointwise, weighs, widths
 from ._stacks import Block
 
 ROLES = (
     "attention.query", "attention.key", "attention.value", "attention.packed", "attention.out", "attention.bias",
     "cross_attention", "mlp.in", "mlp.gate", "mlp.out", "router", "residual_out", "modulation", "shortcut",
-    "experts", "conv.first", "conv.middle", "conv.last", "norm.first", "norm.last", "norm",
+    "experts", "conv.first", "conv.middle", "conv.last", "norm.first", "norm.last", "norm.out", "norm",
     "embedding.token", "embedding.position", "embedding.type", "embedding.label", "embedding.time",
-    "embedding.patch", "head", "encoder", "decoder", "other",
+    "embedding.patch", "head", "head.policy", "head.value", "first", "subpixel", "encoder", "decoder", "other",
 )  # fmt: skip
 """All roles. A name before a dot stands for every role that begins with it."""
 
@@ -37,6 +37,7 @@ class Roles:
     ) -> None:
         self._modules, self._blocks, self._around = modules, blocks, around
         self._widths: dict[str, int | None] = {}
+        self._paths: dict[tuple[str, Callable[[nn.Module], bool]], list[str]] = {}
 
     def of(self, name: str) -> frozenset[str] | None:
         """The roles of a module; ``None`` for a weight layer in a block whose role cannot be told."""
@@ -56,7 +57,7 @@ class Roles:
     def _outside(self, name: str, module: nn.Module) -> Iterator[str]:
         if isinstance(module, nn.MultiheadAttention):
             yield "attention.packed"
-        elif name == self._head:
+        elif name in self._heads:
             yield "head"
         elif words.TIME.search(name):
             yield "embedding.time"
@@ -76,18 +77,24 @@ class Roles:
             yield "norm.last"
         if own and name == own[0]:
             yield "norm.first"
+        if own and name == own[-1] and self._ends_branch(name, block):
+            yield "norm.out"
 
     def _inside(self, name: str, module: nn.Module, block: Block) -> Iterator[str]:
         """The roles of a weight layer in a block."""
         path = name[len(block.name) + 1 :].split(".")
         if self._is_shortcut(name, block):
             yield "shortcut"
+        elif self._squeezes(name, block):
+            yield "other"
         elif any(words.MODULATION.search(one) for one in path) or words.MODULATION.search(self._kind_of_parent(name)):
             yield "modulation"
         elif any(words.TIME.search(one) for one in path):
             yield "embedding.time"
         elif self._is_router(name, path):
             yield "router"
+        elif any(words.RELATIVE.search(one) for one in path):
+            yield "attention.bias"
         else:
             role = self._of_branch(name, module, block, path)
             if role is not None:
@@ -105,10 +112,11 @@ class Roles:
         if branch is None and isinstance(module, CONVOLUTION):
             return self._convolution(name, block)
         if branch is None:
-            branch = "attention" if _attention(own, named_only=True) in ("attention.query", "attention.key") else None
+            named = _attention(own, named_only=True) in ("attention.query", "attention.key")
+            branch = "attention" if named or words.ATTENTION.search(own) else None
             branch = branch or ("attention" if self._beside_queries(name) else "mlp")
         if branch == "attention":
-            return _attention(own) or self._left_over(name)
+            return _attention(own) or self._left_over(name) or self._between_heads(name)
         return self._mlp(name, own, block)
 
     def _branch(self, name: str, block: Block) -> str | None:
@@ -139,16 +147,29 @@ class Roles:
             return None
         inputs, outputs = sizes
         if inputs != outputs:
-            width = self.width(block)
+            width, sequence = self.width(block), isinstance(self._parent(name), nn.Sequential)
+            if sequence and name in (*siblings[:1], *siblings[-1:]) and self._returns(siblings):
+                return "mlp.in" if name == siblings[0] else "mlp.out"
             return "mlp.out" if outputs == width else "mlp.in" if inputs == width else None
         if own.isdigit() and len(siblings) > 1:
             return "mlp.out" if name == siblings[-1] else "mlp.in"
         return None
 
+    def _returns(self, names: Sequence[str]) -> bool:
+        """Whether linear layers one after the other lead back to the size that they begin with."""
+        first, last = (widths(self._modules[one]) for one in (names[0], names[-1]))
+        return len(names) > 1 and first is not None and last is not None and first[0] == last[1]
+
     def _left_over(self, name: str) -> str | None:
         """The one layer of an attention module that is neither query, key nor value leads out of it."""
         rest = [one for one in self._siblings(name) if is_linear(self._modules[one]) and not _attention(_own(one))]
         return "attention.out" if rest == [name] and len(self._siblings(name)) > 1 else None
+
+    def _between_heads(self, name: str) -> str | None:
+        """A layer from all heads to all heads mixes their logits or their weights."""
+        counts = [value for key, value in vars(self._modules[name.rpartition(".")[0]]).items() if "heads" in key]
+        sizes = widths(self._modules[name])
+        return "other" if sizes is not None and sizes[0] == sizes[1] and sizes[0] in counts else None
 
     def _beside_queries(self, name: str) -> bool:
         return any(
@@ -156,18 +177,18 @@ class Roles:
         ) and bool(_attention(_own(name)))
 
     def _convolution(self, name: str, block: Block) -> str:
-        own = self._convolutions(block)
+        own = self.convolutions(block)
         return "conv.last" if name == own[-1] else "conv.first" if name == own[0] else "conv.middle"
 
     def _has_linear(self, block: Block) -> bool:
         """Whether a linear layer leads back to the stream, so that a convolution beside it does not."""
-        return any(is_linear(self._modules[one]) for one in self.within(block))
+        return bool(self._main_path(block, is_linear))
 
     def _is_router(self, name: str, path: Sequence[str]) -> bool:
         """A linear layer with as many outputs as there are experts beside it."""
         sizes = widths(self._modules[name])
         beside = self._modules.get(f"{name.rpartition('.')[0]}.experts")
-        if path[-1].lower() == "router":
+        if "router" in (one.lower() for one in path[-2:]) or "Router" in self._kind_of_parent(name):
             return True
         return (
             isinstance(beside, nn.ModuleList)
@@ -210,11 +231,28 @@ class Roles:
             and not isinstance(self._parent(name), nn.MultiheadAttention)
         ]
         linear = [name for name in outside if is_linear(self._modules[name])]
-        named = [name for name in linear if any(words.HEAD.fullmatch(one) for one in name.split("."))]
-        if named:
-            return named[-1]
+        pointwise = [name for name in outside if is_pointwise(self._modules[name])]
+        for kind in (linear, pointwise):
+            named = [name for name in kind if any(words.HEAD.fullmatch(one) for one in name.split("."))]
+            if named:
+                return named[-1]
         last = [name for name, module in self._modules.items() if weighs(module)][-1:]
         return last[0] if last and last[0] in linear and len(outside) < len(self._modules) else None
+
+    @cached_property
+    def _heads(self) -> frozenset[str]:
+        """The layer that makes the output, and those beside it that are called a head and have its shape."""
+        if self._head is None:
+            return frozenset()
+        parent, _, _ = self._head.rpartition(".")
+        alike = (
+            name
+            for name, module in self._modules.items()
+            if name.rpartition(".")[0] == parent
+            and words.HEAD.fullmatch(name.rpartition(".")[2])
+            and widths(module) == widths(self._modules[self._head])
+        )
+        return frozenset({self._head, *alike})
 
     @cached_property
     def _first_convolution(self) -> str | None:
@@ -261,15 +299,41 @@ class Roles:
                     found[parent.rpartition(".")[0]].append(name)
         return found
 
-    def _convolutions(self, block: Block) -> list[str]:
-        return self._main_path(block, lambda module: isinstance(module, CONVOLUTION))
+    def _ends_branch(self, name: str, block: Block) -> bool:
+        """Whether a norm comes after all convolutions of a block; not where a norm stands before each of them."""
+        convolutions, inside = self.convolutions(block), self.within(block)
+        after = bool(convolutions) and inside.index(name) > inside.index(convolutions[-1])
+        return after and not self._has_linear(block)
+
+    def _squeezes(self, name: str, block: Block) -> bool:
+        """Whether a layer belongs to a gate on the channels of the block."""
+        parent = name.rpartition(".")[0]
+        while len(parent) > len(block.name):
+            own, kind = parent.rpartition(".")[2], type(self._modules[parent]).__name__
+            if words.SQUEEZE.search(own) or words.SQUEEZE.search(kind):
+                return True
+            parent = parent.rpartition(".")[0]
+        return False
+
+    def convolutions(self, block: Block) -> list[str]:
+        """The convolutions on the main path through a block, in order of registration."""
+        return self._main_path(block, _is_convolution)
 
     def _norms(self, block: Block) -> list[str]:
         return self._main_path(block, is_norm)
 
     def _main_path(self, block: Block, fits: Callable[[nn.Module], bool]) -> list[str]:
-        """Modules of a kind inside a block, those on its shortcut left out."""
-        return [one for one in self.within(block) if fits(self._modules[one]) and not self._is_shortcut(one, block)]
+        """Modules of a kind inside a block, those on its shortcut or in a gate on its channels left out."""
+        key = block.name, fits
+        if key not in self._paths:
+            aside = (self._is_shortcut, self._squeezes)
+            inside = [one for one in self.within(block) if fits(self._modules[one])]
+            self._paths[key] = [one for one in inside if not any(f(one, block) for f in aside)]
+        return self._paths[key]
+
+
+def _is_convolution(module: nn.Module) -> bool:
+    return isinstance(module, CONVOLUTION)
 
 
 def _is_scaled_norm(module: nn.Module) -> bool:

@@ -46,7 +46,7 @@ def blocks_of(modules: Mapping[str, nn.Module], named: Sequence[str] = ()) -> di
     found = [name for name in modules if any(fnmatchcase(name, one) for one in named)] if named else _found(modules)
     stacks: defaultdict[str, list[str]] = defaultdict(list)
     for name in found:
-        stacks[re.sub(r"\d+", "*", name)].append(name)
+        stacks[_starred(name)].append(name)
     return {name: Block(name, stack, i, len(names)) for stack, names in stacks.items() for i, name in enumerate(names)}
 
 
@@ -71,14 +71,15 @@ def _found(modules: Mapping[str, nn.Module]) -> list[str]:
 
 
 def _repeated(modules: Mapping[str, nn.Module]) -> list[str]:
-    """Modules that are numbered beside others of their type, with two weight layers or more each."""
+    """Modules that are numbered beside others of their type, with two weight layers or more each; and those that are
+    alone in their stage, where other stages have several."""
     families: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, module in modules.items():
         parent, _, own = name.rpartition(".")
         numbered = LISTED.fullmatch(own)
         if numbered is None or PARALLEL.search(numbered[1] or parent.rpartition(".")[2]):
             continue
-        if _layers_below(module) >= 2 and not isinstance(module, (nn.ModuleList, nn.ModuleDict)):
+        if _layers_below(module) >= 2 and not _only_holds(module):
             families[parent, numbered[1]].append(name)
     found: list[str] = []
     for (parent, _), names in families.items():
@@ -89,6 +90,9 @@ def _repeated(modules: Mapping[str, nn.Module]) -> list[str]:
         for kind, alike in kinds.items():
             if (len(alike) > 1 or alone) and not (kind is nn.Sequential and _nested(alike, modules)):
                 found += alike
+    like = {(_starred(name), type(modules[name])) for name in found if type(modules[name]) is not nn.Sequential}
+    numbered_alone = [names[0] for names in families.values() if len(names) == 1 and names[0] not in found]
+    found += [name for name in numbered_alone if (_starred(name), type(modules[name])) in like]
     order = {name: i for i, name in enumerate(modules)}
     return sorted(found, key=order.__getitem__)
 
@@ -100,5 +104,19 @@ def _nested(names: Sequence[str], modules: Mapping[str, nn.Module]) -> bool:
     )
 
 
+def _only_holds(module: nn.Module) -> bool:
+    """Whether a container is no block: a dictionary, or a list unless it holds parts of several kinds, such as an
+    attention and an MLP."""
+    if not isinstance(module, nn.ModuleList):
+        return isinstance(module, nn.ModuleDict)
+    kinds = {type(one) for one in module}
+    return len(kinds) < 2 or not any(list(one.children()) for one in module)
+
+
 def _layers_below(module: nn.Module) -> int:
     return sum(weighs(one) for one in module.modules())
+
+
+def _starred(name: str) -> str:
+    """What the blocks of a stack share of their names."""
+    return re.sub(r"\d+", "*", name)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from ..errors import FirststepError
-from . import _check, _doctor, _init, _losses, _plan, _recipes, _tour
+from . import _check, _compare, _doctor, _init, _losses, _plan, _recipes, _tour
 
 _EPILOG = "exit codes: 0 all well; 1 something is marked; 2 wrong arguments, rules or model; 130 interrupted"
 
@@ -49,6 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"firststep {version('firststep')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (_tour, _plan, _init, _check, _losses, _recipes, _doctor):
+    for command in (_tour, _plan, _init, _check, _compare, _losses, _recipes, _doctor):
         command.add(commands)
     return parser

@@ -2,6 +2,8 @@
 
 from ._activations import activation_function as activation_function
 from ._activations import activation_name as activation_name
+from ._by_index import by_index as by_index
+from ._by_part import by_part as by_part
 from ._catalogue import SCHEMES as SCHEMES
 from ._catalogue import from_dict as from_dict
 from ._deprecated import constant as constant
@@ -54,14 +56,17 @@ from ._inplace import xavier_uniform_ as xavier_uniform_
 from ._inplace import zeros_ as zeros_
 from ._layers import site_of as site_of
 from ._layout import fans as fans
+from ._log_of_uniform import log_of_uniform as log_of_uniform
 from ._moments import Moments as Moments
 from ._orthogonal import block_orthogonal as block_orthogonal
 from ._orthogonal import delta_orthogonal as delta_orthogonal
 from ._orthogonal import glorot_orthogonal as glorot_orthogonal
 from ._orthogonal import svd_orthonormal as svd_orthonormal
+from ._orthogonal_rms import orthogonal_rms as orthogonal_rms
 from ._positions import interleaved_sinusoids as interleaved_sinusoids
 from ._positions import sincos_2d as sincos_2d
 from ._positions import sinusoids as sinusoids
+from ._sampling import sampling_offsets as sampling_offsets
 from ._scaled import scaled as scaled
 from ._scaling import caffe2_msra as caffe2_msra
 from ._scaling import caffe2_xavier as caffe2_xavier
@@ -85,6 +90,7 @@ from ._scaling import small_init as small_init
 from ._scaling import uniform_unit_scaling as uniform_unit_scaling
 from ._scaling import variance_scaling as variance_scaling
 from ._scaling import wang as wang
+from ._scheme import Elementwise as Elementwise
 from ._scheme import Scheme as Scheme
 from ._signal import looks_linear as looks_linear
 from ._signal import variance_preserving as variance_preserving

@@ -6,7 +6,7 @@ import ast
 import functools
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import SchemeError
 
@@ -15,11 +15,13 @@ _OPERATIONS: Mapping[type, Callable[[float, float], float]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
 _FUNCTIONS: Mapping[str, Callable[[float], float]] = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp}
 
 
+@functools.lru_cache(maxsize=256)
 def symbols_in(formula: str) -> frozenset[str]:
     """The names that a formula asks for.
 
@@ -51,6 +53,16 @@ def value_of(formula: str, symbols: Mapping[str, float]) -> float:
     return float(found)
 
 
+def need_symbols(formula: str, known: Iterable[str], scheme: str, site: object) -> None:
+    """Raise SchemeError when a formula asks for more than is known, saying what it is that ``site`` does not tell."""
+    missing = sorted(symbols_in(formula) - set(known))
+    if missing:
+        raise SchemeError(
+            f"{scheme} asks for {', '.join(missing)}, which cannot be told of {site}. It is told of a layer in a "
+            f"stack of blocks; write the number into the formula instead of {missing[0]}"
+        )
+
+
 @functools.lru_cache(maxsize=256)
 def _parsed(formula: str) -> ast.expr:
     try:
@@ -72,7 +84,7 @@ def _parsed(formula: str) -> ast.expr:
 
 def _unreadable(formula: object) -> str:
     return (
-        f"{formula!r} is no formula: expected numbers, names, + - * / **, and {', '.join(_FUNCTIONS)}, "
+        f"{formula!r} is no formula: expected numbers, names, + - * / % **, and {', '.join(_FUNCTIONS)}, "
         "such as '1/sqrt(2*L)'"
     )
 

@@ -27,10 +27,11 @@ def site_of(module: nn.Module, local_name: str, *, name: str = "", shape: Shape 
 
     Every layer of ``torch.nn`` is known, and a subclass is read as its base; so is the ``Conv1D`` of transformers, a
     Linear that is stored as (in, out). Any other parameter is read by its shape, as torch does; :meth:`Scheme.layout`
-    says otherwise.
+    says otherwise. A ``bias`` beside a ``weight`` of as many rows has the fans of that weight, as in nn.Linear.
 
         Linear, Conv, ConvTranspose    fans of the layer, with groups and stride; the bias has them too
         Bilinear                       fan_in = in1 * in2, fan_out = out * in2, the fan_out of its first input
+        CondConv2d of timm             fans of the kernel that each row holds
         Embedding, EmbeddingBag        fan_in = dim, fan_out = num_embeddings, as in an output layer tied to it
         MultiheadAttention             q, k and v are parts with fans of their own
         RNN, LSTM, GRU and cells       each gate is a part; ``bias_hh`` is a second bias
@@ -58,7 +59,16 @@ def site_of(module: nn.Module, local_name: str, *, name: str = "", shape: Shape 
         site = reader(module, local_name, shape)
         if site is not None:
             return site.named(name) if name else site
-    return Site.of_shape(shape, name)
+    site = _beside(module, local_name, shape) or Site.of_shape(shape)
+    return site.named(name)
+
+
+def _beside(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
+    """The bias of a layer of one's own, read by the weight beside it."""
+    weight = module._parameters.get("weight")
+    if local_name != "bias" or len(shape) != 1 or weight is None or weight.dim() < 2 or weight.shape[0] != shape[0]:
+        return None
+    return _layer(shape, tuple(weight.shape))
 
 
 def _shape(module: nn.Module, local_name: str) -> Shape:
@@ -204,6 +214,19 @@ def _conv1d_of_transformers(module: nn.Module, local_name: str, shape: Shape) ->
     return _layer(shape, tuple(weight.shape), "in out") if local_name == "bias" else None
 
 
+def _conditional_convolution(module: nn.Module, local_name: str, shape: Shape) -> Site | None:
+    """timm's experts, each row a kernel: weight (experts, out * in / groups * kernel), bias (experts, out)."""
+    kernel, groups = getattr(module, "weight_shape", None), getattr(module, "groups", None)
+    if not isinstance(kernel, tuple) or not isinstance(groups, int) or local_name not in ("weight", "bias"):
+        return None
+    return _experts(shape, "weight" if local_name == "weight" else "bias", kernel, groups)
+
+
+@_remembered
+def _experts(shape: Shape, role: Role, kernel: Shape, groups: int) -> Site:
+    return _simple(shape, fans(kernel, groups=groups), role, kernel, groups)
+
+
 @_remembered
 def _transposed(shape: Shape) -> Site:
     return replace(_simple(shape, None), parts=(Part(shape[1], fans(shape, "in out")),), axis=1)
@@ -222,7 +245,7 @@ _READERS: dict[type, Reader] = {
     **dict.fromkeys((nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.PReLU), _no_fans),
 }
 
-_FOREIGN: dict[str, Reader] = {"Conv1D": _conv1d_of_transformers}
+_FOREIGN: dict[str, Reader] = {"Conv1D": _conv1d_of_transformers, "CondConv2d": _conditional_convolution}
 """Layers of other libraries, by class name, so that those need not be installed."""
 
 

@@ -53,7 +53,7 @@ class PositionTable(Scheme):
             raise SchemeError(f"{self} on {site}: expected at most {LARGEST} positions, given {site.shape[-2]}")
         self._check_channels(site.shape[-1], site)
 
-    def _coordinates(self, position: Tensor, channel: Tensor, channels: int) -> Tensor:
+    def _coordinates(self, position: Tensor, channel: Tensor, site: Site) -> Tensor:
         """What is multiplied by omega: the position ``[n, 1]`` itself, unless a subclass says otherwise."""
         return position.double()
 
@@ -73,7 +73,7 @@ class PositionTable(Scheme):
             target = tensor.narrow(-2, start, min(rows, region.sizes[-2] - start))
             first = offset + start
             position = torch.arange(first, first + target.shape[-2], device="cpu").unsqueeze(1)
-            sine, cosine = sincos(self._coordinates(position, channel, channels) * omega)
+            sine, cosine = sincos(self._coordinates(position, channel, site) * omega)
             target.copy_(self._masked(torch.where(is_cosine, cosine, sine), position))
 
     def _masked(self, values: Tensor, position: Tensor) -> Tensor:
@@ -176,16 +176,29 @@ class Sincos2d(PositionTable):
     """Half of the channels for the column of a grid, half for its row."""
 
     formula: ClassVar[str] = "[sin(x w_i), cos(x w_i), sin(y w_i), cos(y w_i)], w_i = max_timescale^(-i / (C/4))"
-    grid: tuple[int, int]
+    grid: tuple[int, int] | None
     extra_tokens: int
+    row_first: bool
     max_timescale: float
+
+    def _sides(self, site: Site) -> tuple[int, int]:
+        if self.grid is not None:
+            return self.grid
+        side = math.isqrt(max(site.shape[-2] - self.extra_tokens, 0))
+        return side, side
 
     def _check_channels(self, channels: int, site: Site) -> None:
         if channels % 4:
             raise SchemeError(f"{self} on {site}: expected channels in multiples of 4, given {channels}")
-        expected = math.prod(self.grid) + self.extra_tokens
-        if site.shape[-2] != expected:
-            raise SchemeError(f"{self} on {site}: expected {expected} positions, given {site.shape[-2]}")
+        positions = site.shape[-2]
+        expected = math.prod(self._sides(site)) + self.extra_tokens
+        if self.grid is None and (positions != expected or positions == self.extra_tokens):
+            raise SchemeError(
+                f"{self} on {site}: {positions} positions are no square grid and {self.extra_tokens} extra tokens. "
+                "Write extra_tokens=, or grid=(rows, columns)"
+            )
+        if positions != expected:
+            raise SchemeError(f"{self} on {site}: expected {expected} positions, given {positions}")
 
     def _omegas(self, channels: int) -> list[float]:
         quarter = channels // 4
@@ -195,16 +208,17 @@ class Sincos2d(PositionTable):
         quarter = channels // 4
         return ([False] * quarter + [True] * quarter) * 2
 
-    def _coordinates(self, position: Tensor, channel: Tensor, channels: int) -> Tensor:
-        place = (position - self.extra_tokens).clamp(min=0)
-        x, y = place % self.grid[1], place // self.grid[1]
-        return torch.where(channel < channels // 2, x, y).double()
+    def _coordinates(self, position: Tensor, channel: Tensor, site: Site) -> Tensor:
+        place, columns = (position - self.extra_tokens).clamp(min=0), self._sides(site)[1]
+        x, y = place % columns, place // columns
+        first, second = (y, x) if self.row_first else (x, y)
+        return torch.where(channel < site.shape[-1] // 2, first, second).double()
 
     def _masked(self, values: Tensor, position: Tensor) -> Tensor:
         return values * (position >= self.extra_tokens)
 
     def _moments(self, site: Site) -> Moments:
-        height, width = self.grid
+        height, width = self._sides(site)
         positions, channels = site.shape[-2:]
         waves = self._waves(channels)[: channels // 4]
         total = sum(height * _sum_of_waves(omega, width) + width * _sum_of_waves(omega, height) for omega in waves)
@@ -213,23 +227,29 @@ class Sincos2d(PositionTable):
 
 
 @spelled
-def sincos_2d(*, grid: Sequence[int], extra_tokens: int = 0, max_timescale: float = 10000.0) -> Sincos2d:
+def sincos_2d(
+    *,
+    grid: Sequence[int] | None = None,
+    extra_tokens: int = 0,
+    row_first: bool = False,
+    max_timescale: float = 10000.0,
+) -> Sincos2d:
     """The table of positions of an image's patches, ``[..., h w, C]`` row by row: waves of the column, then the row.
 
     ``w[y, x] = [sin(x w_i), cos(x w_i), sin(y w_i), cos(y w_i)]`` with ``w_i = max_timescale^(-i / (C/4))``, i < C/4.
-    The values have the same bits on every machine. MAE and DiT lay it out so; in MoCo v3's code row and column change
-    places, which on a square grid is another order of the channels.
+    The values have the same bits on every machine. MAE and DiT lay it out so; in MoCo v3's code the row comes first.
 
     Args:
-        grid: rows and columns of patches, ``(h, w)``.
+        grid: rows and columns of patches, ``(h, w)``; by default a square, of as many patches as there are positions.
         extra_tokens: rows of zeros in front, for class tokens.
+        row_first: whether the waves of the row stand in the first half of the channels.
         max_timescale: the period that the waves approach, in units of 2 pi patches.
 
     Raises:
         SchemeError: for a grid that is no pair of whole numbers >= 1; on C no multiple of 4, or another number
             of positions.
 
-    >>> sincos_2d(grid=(2, 2)).sample((4, 4), seed=0)
+    >>> sincos_2d().sample((4, 4), seed=0)
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
             [0.8415, 0.5403, 0.0000, 1.0000],
             [0.0000, 1.0000, 0.8415, 0.5403],
@@ -237,13 +257,15 @@ def sincos_2d(*, grid: Sequence[int], extra_tokens: int = 0, max_timescale: floa
 
     Source: Chen et al. 2021 (arXiv 2104.02057); the code of MAE and DiT.
     """
-    sizes = tuple(grid) if isinstance(grid, Sequence) else ()
-    if len(sizes) != 2 or not all(_is_whole(size, 1) for size in sizes):
+    sizes = None if grid is None else tuple(grid) if isinstance(grid, Sequence) else ()
+    if sizes is not None and (len(sizes) != 2 or not all(_is_whole(size, 1) for size in sizes)):
         raise SchemeError(f"sincos_2d(grid={grid!r}): expected rows and columns of patches, such as grid=(14, 14)")
     if not _is_whole(extra_tokens, 0):
         raise SchemeError(f"sincos_2d(extra_tokens={extra_tokens!r}): expected a whole number >= 0")
+    if not isinstance(row_first, bool):
+        raise SchemeError(f"sincos_2d(row_first={row_first!r}): expected True or False")
     _need_timescale("sincos_2d", max_timescale)
-    return Sincos2d((sizes[0], sizes[1]), extra_tokens, float(max_timescale))
+    return Sincos2d(None if sizes is None else (sizes[0], sizes[1]), extra_tokens, row_first, float(max_timescale))
 
 
 def _is_whole(value: object, least: int) -> bool:

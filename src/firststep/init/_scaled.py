@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .. import rng
 from ..errors import SchemeError
-from ._formula import symbols_in, value_of
+from ._formula import need_symbols, symbols_in, value_of
 from ._scheme import Elementwise, Transformed, spelled
 from ._site import Part, Site
 
@@ -36,12 +36,7 @@ class Scaled(Elementwise):
         """
         fans = {} if part.fans is None else {"fan_in": part.fans.fan_in, "fan_out": part.fans.fan_out}
         known = {**dict(site.symbols), **fans}
-        missing = sorted(symbols_in(self.by) - known.keys())
-        if missing:
-            raise SchemeError(
-                f"{self!r} asks for {', '.join(missing)}, which cannot be told of {site}. It is told of a layer in a "
-                f"stack of blocks; write the number into the formula instead of {missing[0]}"
-            )
+        need_symbols(self.by, known, repr(self), site)
         factor = value_of(self.by, known)
         if factor < 0:
             raise SchemeError(f"{self!r} on {site}: the factor is {factor:.4g}, expected a number >= 0")
@@ -68,10 +63,11 @@ def scaled(of: Elementwise, *, by: str) -> Scaled:
 
     Args:
         of: any scheme of independent elements.
-        by: numbers, ``+ - * / **``, ``sqrt``, ``log``, ``exp``, and names: ``L`` blocks in the layer's stack, ``l`` the
-            number of its block from 0, ``R`` residual branches in the block, ``N`` and ``M`` blocks in the encoder and
-            the decoder of a model that has both, ``d`` the width of the stream, ``h`` heads, ``d_head`` the width of a
-            head, ``fan_in`` and ``fan_out`` those of the layer. ``fs.plan`` counts them.
+        by: numbers, ``+ - * / % **``, ``sqrt``, ``log``, ``exp``, and names: ``L`` blocks in the layer's stack, ``l``
+            the number of its block from 0, ``R`` residual branches in the block, ``m`` convolutions in a row in it,
+            ``N`` and ``M`` blocks in the encoder and the decoder of a model that has both, ``d`` the width of the
+            stream, ``h`` heads, ``d_head`` the width of a head, ``fan_in`` and ``fan_out`` those of the layer.
+            ``fs.plan`` counts them.
 
     Raises:
         SchemeError: for a formula that cannot be read; when used, for a number that the model does not tell.

@@ -37,8 +37,22 @@ def apply(
     """
     if seed is not None and generator is not None:
         raise ApplyError("both seed and generator were given: expected one, since a generator only draws the seed")
-    _writable([(row.name, slot.writer.tensors) for row, slot in zip(rows, slots, strict=True) if row.scheme])
-    with Transaction(generator) as undo, torch.no_grad():
+    writable([(row.name, slot.writer.tensors) for row, slot in zip(rows, slots, strict=True) if row.scheme])
+    with Transaction(generator) as undo:
+        return written(undo, rows, slots, rules, seed, generator, progress)
+
+
+def written(
+    undo: Transaction,
+    rows: Sequence[Row],
+    slots: Sequence[Slot],
+    rules: tuple[Numbered, ...],
+    seed: int | None,
+    generator: torch.Generator | None,
+    progress: Progress,
+) -> Report:
+    """The writes of :func:`apply`, inside a transaction that may hold others too."""
+    with torch.no_grad():
         seed = rng.draw_seed(generator) if seed is None else seed
         rng.derive_key(seed, "")  # an impossible seed is found before anything is written
         work = _Work(undo, seed)
@@ -213,7 +227,7 @@ def current(model: nn.Module, stock: Inventory) -> tuple[Slot, ...]:
     return tuple(now[slot.name] for slot in stock.slots)
 
 
-def _writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:
+def writable(targets: Sequence[tuple[str, tuple[Tensor, ...]]]) -> None:
     """Raise ApplyError when a parameter to be set has no memory of its own here."""
     empty = [name for name, tensors in targets for tensor in tensors if tensor.is_meta]
     if empty:

@@ -49,7 +49,7 @@ class Matcher:
         flow: Callable[[nn.Module], Flow | None],
         roles: Callable[[str], frozenset[str] | None],
     ) -> None:
-        self._owners, self._rules, self._roles = stock.owners, rules, roles
+        self._owners, self._rules, self._roles, self._flow = stock.owners, rules, roles, flow
         self._of_roles = [(i, rule) for i, rule in enumerate(rules) if rule.rule.selector.asks_roles()]
         self._uses = [_Use() for _ in rules]
         self._tests = [(i, rule.rule.selector.matches) for i, rule in enumerate(rules)]
@@ -80,8 +80,9 @@ class Matcher:
         if not self._of_roles or len(slot.writer.shape) < 2 or self._roles(slot.owner.name) is not None:
             return None
         winner = len(self._rules) if found is None else found[0].order
-        may = (rule for i, rule in self._of_roles if i < winner and rule.rule.key_for(slot.local_name) is not None)
-        return next(may, None)
+        candidate = Candidate(slot.owner.name, slot.owner.module, self._flow, self._roles)
+        before = (rule for i, rule in self._of_roles if i < winner and rule.rule.key_for(slot.local_name) is not None)
+        return next((rule for rule in before if rule.rule.selector.could_match(candidate)), None)
 
     def unused(self) -> list[str]:
         """What of the user's own rules does nothing, and why, once every parameter has been asked about."""

@@ -18,6 +18,8 @@ FORMAT = 1
 
 _TOP, _FIELDS = ("firststep", "rules"), ("select", "schemes", "name", "frozen")
 _SUFFIXES = (".yaml", ".yml", ".json")
+_EXPONENT = "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+"""Numbers that YAML 1.2 has and PyYAML takes for text."""
 
 
 def save_rules(rules: Recipe | Rule | Iterable[Rule | Recipe], path: str | Path) -> None:
@@ -144,9 +146,7 @@ def _parse(text: str, path: Path) -> Any:
                 [(self.construct_object(k, deep=True), self.construct_object(v, deep=True)) for k, v in node.value]
             )
 
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-    )
+    Loader.add_implicit_resolver(*_EXPONENT)
     try:
         return yaml.load(text, Loader)
     except yaml.YAMLError as error:
@@ -165,7 +165,13 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
 def _dump(data: dict[str, Any], path: Path) -> str:
     if path.suffix == ".json":
         return json.dumps(data, indent=2) + "\n"
-    return _yaml().safe_dump(data, sort_keys=False, allow_unicode=True)
+    yaml = _yaml()
+
+    class Dumper(yaml.SafeDumper):
+        """As safe_dump, with quotes around the text ``1e-3``, which would be read as a number."""
+
+    Dumper.add_implicit_resolver(*_EXPONENT)
+    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _yaml() -> Any:

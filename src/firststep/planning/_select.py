@@ -41,6 +41,10 @@ class Selector(ABC):
         """Whether the answer depends on the roles of layers."""
         return False
 
+    def could_match(self, candidate: Candidate) -> bool:
+        """Whether the rule would speak of this module, had it the right role."""
+        return self.matches(candidate)
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The selector as plain data; :func:`._select_file.selector_from_dict` reads it back."""
@@ -236,6 +240,10 @@ class AllOf(Selector):
         """Whether one part does."""
         return any(part.asks_roles() for part in self.parts)
 
+    def could_match(self, candidate: Candidate) -> bool:
+        """Whether all parts could match."""
+        return all(part.could_match(candidate) for part in self.parts)
+
     def to_dict(self) -> dict[str, Any]:
         """``{"and": [...]}``."""
         return {"and": [part.to_dict() for part in self.parts]}
@@ -258,6 +266,10 @@ class AnyOf(Selector):
         """Whether one part does."""
         return any(part.asks_roles() for part in self.parts)
 
+    def could_match(self, candidate: Candidate) -> bool:
+        """Whether one part could match."""
+        return any(part.could_match(candidate) for part in self.parts)
+
     def to_dict(self) -> dict[str, Any]:
         """``{"or": [...]}``."""
         return {"or": [part.to_dict() for part in self.parts]}
@@ -279,6 +291,10 @@ class Not(Selector):
     def asks_roles(self) -> bool:
         """Whether the part does."""
         return self.part.asks_roles()
+
+    def could_match(self, candidate: Candidate) -> bool:
+        """Whether the part asks for a role, or does not match."""
+        return self.asks_roles() or self.matches(candidate)
 
     def to_dict(self) -> dict[str, Any]:
         """``{"not": ...}``."""

@@ -92,6 +92,10 @@ class Role(Selector):
         """Always."""
         return True
 
+    def could_match(self, candidate: Candidate) -> bool:
+        """Always."""
+        return True
+
     def to_dict(self) -> dict[str, Any]:
         """``{"role": name}``, or a list of names."""
         return {"role": self.names[0] if len(self.names) == 1 else list(self.names)}

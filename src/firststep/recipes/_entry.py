@@ -48,6 +48,7 @@ class Entry:
         checked: the models of libraries that the tests hold it to, by their public names.
         differs: where others differ, and where the source itself is followed or not.
         example: options to show it with, where some are required.
+        call: the recipe as it is typed, where the example's values do not print as code.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Entry:
     checked: tuple[str, ...] = ()
     differs: Text | None = None
     example: Mapping[str, Any] = field(default_factory=dict)
+    call: str = ""
 
     @property
     def options(self) -> Mapping[str, inspect.Parameter]:
@@ -67,6 +69,11 @@ class Entry:
     def shown(self) -> Recipe:
         """The recipe as it is shown: under the options of the example."""
         return self.recipe(None, None, self.example)
+
+    def typed(self) -> str:
+        """What to type for it: its name, or a call of ``fs.recipes.get`` with the example's options."""
+        options = "".join(f", {key}={value!r}" for key, value in self.example.items())
+        return self.call or (f'fs.recipes.get("{self.name}"{options})' if options else f'"{self.name}"')
 
     def option_words(self) -> str:
         """The options as they are typed, each with its default; empty where there are none."""
@@ -108,11 +115,12 @@ def recipe(
     checked: Sequence[str] = (),
     differs: tuple[str, str] | None = None,
     example: Mapping[str, Any] | None = None,
+    call: str = "",
 ) -> Callable[[Callable[..., Iterable[Rule]]], Entry]:
     """Declare the function below it as a recipe; see :class:`Entry`."""
 
     def declare(make: Callable[..., Iterable[Rule]]) -> Entry:
         words = None if differs is None else Text(*differs)
-        return Entry(name, make, family, Text(*summary), source, tuple(checked), words, example or {})
+        return Entry(name, make, family, Text(*summary), source, tuple(checked), words, example or {}, call)
 
     return declare

@@ -7,10 +7,56 @@ from typing import Any
 
 from ..errors import RuleError, did_you_mean
 from ..planning import Recipe
-from . import _default, _language, _torch, _tutorial
+from . import (
+    _convnets,
+    _deep,
+    _default,
+    _detection,
+    _detr,
+    _encoders,
+    _generative,
+    _hierarchical,
+    _image_transformers,
+    _implicit,
+    _language,
+    _lora,
+    _mobile,
+    _mup,
+    _policies,
+    _recurrent,
+    _residual,
+    _speech,
+    _state_space,
+    _torch,
+    _tutorial,
+    _vision_transformers,
+)
 from ._entry import Entry
 
-_FILES = (_default, _torch, _tutorial, _language)
+_FILES = (
+    _default,
+    _torch,
+    _tutorial,
+    _convnets,
+    _mobile,
+    _residual,
+    _detection,
+    _detr,
+    _language,
+    _encoders,
+    _speech,
+    _state_space,
+    _vision_transformers,
+    _image_transformers,
+    _hierarchical,
+    _deep,
+    _generative,
+    _implicit,
+    _recurrent,
+    _policies,
+    _mup,
+    _lora,
+)
 ENTRIES: Mapping[str, Entry] = {entry.name: entry for file in _FILES for entry in file.RECIPES}
 """The declarations by name."""
 
@@ -52,6 +98,8 @@ def entry(name: str) -> Entry:
     Raises:
         RuleError: when there is none, with the nearest name.
     """
+    if name == "auto":
+        raise RuleError('"auto" is no table, it is solved for a model: fs.plan(model, "auto", example_inputs=x)')
     if name not in ENTRIES:
         raise RuleError(
             f"no recipe is called {name!r}.{did_you_mean(name, ENTRIES)} Expected one of fs.recipes.list(), or a path "

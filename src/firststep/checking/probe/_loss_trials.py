@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ._asked import Asked
@@ -45,6 +46,7 @@ def of_loss(asked: Asked, output: Any, n: int) -> dict[str, Any]:
         "zeros": lambda: (few.of(mapped(_zeros, few.outputs), few.targets), whole),
         "right": few.right,
         "probabilities": few.probabilities,
+        "normalized": few.normalized,
         "uncounted": lambda: few.uncounted(whole) if whole else None,
     }
     return found | {name: attempt(trial) for name, trial in trials.items()}
@@ -149,6 +151,19 @@ class _Few:
             return None
         others = (yes, 1 - yes, 3 * yes - 1, 2 - 3 * yes, 2 * yes)
         return tuple(self.of(self._with(outputs[0], one), self.targets) for one in others)
+
+    def normalized(self) -> tuple[float, float] | None:
+        """For one row of scores and one class per example: see :class:`Trials`."""
+        outputs, targets = ([one for _, one in leaves(tree)] for tree in (self.outputs, self.targets))
+        if len(outputs) != 1 or len(targets) != 1 or outputs[0].ndim != 2 or targets[0].shape != outputs[0].shape[:1]:
+            return None
+        scores, right = outputs[0], targets[0]
+        if not scores.is_floating_point() or right.is_floating_point() or not 0 <= int(right.min()):
+            return None
+        shift = torch.linspace(-1, 2, len(scores), dtype=scores.dtype, device=scores.device).unsqueeze(1)
+        whole, moved = self.cost(), self.of(self._with(scores, scores + shift), self.targets)
+        certain = F.one_hot(right.long(), scores.shape[1]).to(scores.dtype)
+        return abs(moved - whole) / (abs(whole) or 1.0), self.of(self._with(scores, certain), self.targets)
 
     def _with(self, output: Tensor, other: Tensor) -> Any:
         """The outputs with one of them in the place of another."""

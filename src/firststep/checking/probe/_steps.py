@@ -23,7 +23,8 @@ def stepped(
 ) -> tuple[tuple[Parameter, ...], tuple[float, ...]]:
     """Walk, on the copies that the parameters stand on.
 
-    A second step is made where a gradient that was zero at first is zero still, or rows that were equal are.
+    Where every parameter is awake, the loss after one step is all there is to see, and no gradient is taken. A second
+    step is made where a gradient that was zero at first is zero still, or rows that were equal are.
 
     Args:
         asked: what to run.
@@ -36,13 +37,16 @@ def stepped(
     """
     tensors = named(asked.model, asked.loss)
     losses: list[float] = []
-    for _ in range(2):
+    for step in range(2):
+        waking = any(_sleeps(one, one.woken if step else one.gradient) for one in parameters)
+        if step and not waking:
+            break
         _move(tensors, gradients, loss or 1.0)
         gradients.clear()  # the memory of the old before that of the new
-        loss, gradients = _again(asked, tensors)
+        loss, gradients = _again(asked, tensors, waking)
         losses.append(loss)
         parameters = tuple(_after(one, tensors[one.name], gradients) for one in parameters)
-        if not math.isfinite(loss) or not any(_asleep(one) for one in parameters):
+        if not math.isfinite(loss):
             break
     return tuple(parameters), tuple(losses)
 
@@ -63,12 +67,12 @@ def _square(tensor: Tensor) -> float:
     return rms(tensor) ** 2 * tensor.numel() if tensor.numel() else 0.0
 
 
-def _again(asked: Asked, tensors: Mapping[str, Tensor]) -> tuple[float, dict[str, Tensor | None]]:
-    wanted = {name: one for name, one in tensors.items() if one.requires_grad}
+def _again(asked: Asked, tensors: Mapping[str, Tensor], waking: bool) -> tuple[float, dict[str, Tensor | None]]:
+    wanted = {name: one for name, one in tensors.items() if one.requires_grad and waking}
     try:
-        with torch.enable_grad():
+        with torch.enable_grad():  # a loss may take gradients of its own
             cost = asked.whole()
-            found = gradients_of(cost, list(wanted.values()))
+            found = gradients_of(cost, list(wanted.values())) if wanted else []
     except Exception:  # what ran once and does not run again, as with a graph that keeps state: nothing is known
         return math.nan, {}
     return float(cost.detach()), dict(zip(wanted, found, strict=True))
@@ -80,5 +84,6 @@ def _after(one: Parameter, tensor: Tensor, gradients: Mapping[str, Tensor | None
     return replace(one, woken=woken, alike_after=alike_units(tensor, one.owner))
 
 
-def _asleep(one: Parameter) -> bool:
-    return one.trains and one.reached and (one.woken == 0 or (one.alike_after > 0 and one.alike > 0))
+def _sleeps(one: Parameter, gradient: float) -> bool:
+    """Whether a parameter has no gradient, or equal rows that stay equal as far as is known."""
+    return one.trains and one.reached and (gradient == 0 or (one.alike > 0 and one.alike_after != 0))

@@ -56,6 +56,8 @@ class Trials:
         right: the loss where the outputs were reordered to go with the targets, and where against them.
         probabilities: for targets of 0 and 1, the loss where the output is the targets, where it is the others, where
             it is beyond them by 1 in either case, and where it is twice the targets.
+        normalized: for scores of classes, by how much the loss changes when a number is added to all scores of an
+            example, another to each, relative; and the loss where they are 1 for the right class and 0 for the others.
         uncounted: which target says that something does not count, and by which value, where the loss of all that
             counts is the sum of the losses of two halves of it.
     """
@@ -84,6 +86,7 @@ class Trials:
     zeros: tuple[float, float] | None = None
     right: tuple[float, float] | None = None
     probabilities: tuple[float, ...] | None = None
+    normalized: tuple[float, float] | None = None
     uncounted: tuple[str, float] | None = None
 
 

@@ -45,6 +45,32 @@ def _softmax_twice(evidence: Evidence) -> Iterator[Found]:
                 clues.append(Clue("values", f"these numbers run from {one.facts.low:.3g} to {one.facts.high:.3g}"))
             classes = one.facts.shape[-1] if len(one.facts.shape) == 2 else 0
             yield _twice("loss", f"the loss makes a {one.kind} of what a softmax made", classes, clues)
+    yield from _softmax_by_hand(evidence)
+
+
+def _softmax_by_hand(evidence: Evidence) -> Iterator[Found]:
+    """A loss that is written out: it forgets what is added to all scores, and never falls to 0 for the right ones."""
+    trial = evidence.trials.normalized
+    known = any(takes_class_logits(call) for call in evidence.calls) or any(
+        one.kind in ("softmax", "log_softmax") for one in evidence.applied
+    )
+    if trial is None or known or len(evidence.outputs) != 1:
+        return
+    output, (change, certain) = evidence.outputs[0], trial
+    classes = output.facts.shape[-1]
+    floor = math.log1p((classes - 1) / math.e)
+    by_graph = output.origin[:1] == ("softmax",)
+    by_values = sums_to_one(output.tensor, 1)
+    if change > tolerance(output.tensor) or abs(certain - floor) > tolerance(output.tensor) * floor or not by_values:
+        return
+    clues = [
+        Clue("metamorphic", "adding a number to all outputs of an example does not change the loss"),
+        Clue("expected value", f"of exactly right outputs it makes {certain:.4g}, as ln(1 + {classes - 1}/e)"),
+        Clue("values", f"all {len(output.tensor)} rows lie in [0, 1] and sum to 1 within {tolerance(output.tensor):g}"),
+    ]
+    if by_graph:
+        clues.insert(0, Clue("graph", "a softmax made the output"))
+    yield _twice("loss", "the loss makes a softmax of outputs that are probabilities", classes, clues)
 
 
 def _probabilities_as_logits(evidence: Evidence, call: LossCall, index: int) -> Iterator[Found]:
@@ -101,8 +127,10 @@ SOFTMAX_TWICE = Check(
     ),
     sound=Text(
         "It needs the node of a softmax directly before the loss, or rows that all lie in [0, 1] and sum to 1, which "
-        "logits do not by chance.",
-        "只有当损失之前紧接 softmax 节点，或所有行都在 [0, 1] 内且和为 1 时才会报告；logits 不会碰巧如此。",
+        "logits do not by chance. Of a loss that is written out it needs, beside such rows, the value ln(1 + (C-1)/e) "
+        "of cross-entropy for outputs that are exactly right.",
+        "只有当损失之前紧接 softmax 节点，或所有行都在 [0, 1] 内且和为 1 时才会报告；logits 不会碰巧如此。"
+        "对手写的损失，除这样的行之外，还要求输出完全正确时损失等于交叉熵的 ln(1 + (C-1)/e)。",
     ),
     fault="""
 model = nn.Sequential(nn.Linear(20, 10), nn.Softmax(dim=1))

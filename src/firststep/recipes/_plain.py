@@ -1,0 +1,52 @@
+"""The table that most transformers share: one scheme for every matrix, norms the identity, biases zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from .. import init
+from ..init import Scheme
+from ..planning import Rule, role, rule, type_named
+from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM, TRANSPOSED
+
+ADDS_ONE = type_named("*Gemma*RMSNorm") | type_named("Qwen3NextRMSNorm") | type_named("Qwen3_5*RMSNorm")
+"""Norms that multiply by 1 + weight."""
+
+
+def plain(scheme: Scheme, *, fans: bool = False) -> tuple[Rule, ...]:
+    """Every matrix by one scheme, as ``PreTrainedModel._init_weights`` of transformers has it.
+
+    Args:
+        scheme: for linear layers, convolutions, attention, experts, routers, and tables of tokens or positions.
+        fans: whether the scheme asks for fans. Experts that are stacked into one parameter are then left out, and a
+            model that has them cannot be planned: which of its dimensions are the inputs, none of them tells.
+
+    Returns:
+        Rules to be put behind those of a recipe.
+    """
+    zeros = init.zeros()
+    own: dict[str, Any] = {"bias": zeros, "*pos*": scheme, **({} if fans else {"sinks": scheme})}
+    return (
+        rule(ADDS_ONE, name="norm that adds 1", weight=zeros),
+        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        rule(LINEAR, name="linear", weight=scheme, bias=zeros),
+        rule((*CONVOLUTION, *TRANSPOSED), name="convolution", weight=scheme, bias=zeros),
+        rule(
+            nn.MultiheadAttention,
+            name="attention",
+            in_proj_weight=scheme,
+            q_proj_weight=scheme,
+            k_proj_weight=scheme,
+            v_proj_weight=scheme,
+            in_proj_bias=zeros,
+            bias_k=scheme,
+            bias_v=scheme,
+        ),
+        rule(EMBEDDING, name="embedding", weight=scheme),
+        *(() if fans else (rule(role("experts"), name="experts", **{"*bias*": zeros, "*": scheme}),)),
+        rule(type_named("GptOssTopKRouter"), name="router with a drawn bias", weight=scheme, bias=scheme),
+        rule(type_named("*Router"), name="router", weight=scheme, bias=zeros),
+        rule("*", name="parameters of its own", **own),
+    )

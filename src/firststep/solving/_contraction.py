@@ -1,0 +1,275 @@
+"""Rules of sums over features or positions: linear layers, convolutions, products of two values, lookups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._axes import Axes, Label, axis_of, label
+from ._gaussian import softmax_overlap
+from ._record import Call
+from ._value import Function, Logits, Moments4, Value
+from ._walk import Spread, Walk, mapped_moments
+
+
+def contracted(one: Moments4, spread: Spread, fan: float, along: Label) -> Moments4:
+    """``sum over fan of w x`` for independent weights w.
+
+        E[y^2] = n E[w^2] E[x^2] + n (n - 1) E[w]^2 o
+
+    o is the overlap of two different x of the sum: E[x]^2 of two features, ``same`` or ``other`` of two positions or
+    examples. The same holds for the overlaps of y, with those of x in the place of E[x^2].
+    """
+    square = spread.mean**2
+    pairs = fan * (fan - 1) * square
+
+    def over(kind: str) -> float:
+        apart = {"feature": one.mean**2, "position": min(one.same, getattr(one, kind)), "example": one.other}[along]
+        return fan * spread.second * getattr(one, kind) + pairs * apart
+
+    mean = fan * one.mean * spread.mean
+    same = over("same")
+    if along == "position":  # two outputs that stand for positions have weights of their own
+        same = square * (fan * one.second + fan * (fan - 1) * one.same)
+    return Moments4(mean, over("second"), same, over("other"))
+
+
+def weighted(walk: Walk, call: Call, value: Value, name: str, fan: int, width: int, axes: Axes, along: Label) -> Value:
+    """A value times a weight matrix."""
+    spread = walk.spread(name, "sum", fan=fan, second=value.moments.second)
+    output = call.outputs[0]
+    if spread.mirrored_in and value.base.mirrored:
+        return mirrored(walk, output, value, spread, fan, width, axes)
+    moments = contracted(value.moments, spread, fan, along)
+    walk.link(output, call.inputs[_place(walk, call, value)], width * spread.second)
+    return walk.normal(output, axes, moments, mirrored=spread.mirrored_out)
+
+
+def _place(walk: Walk, call: Call, value: Value) -> int:
+    """Which input of the call the value is."""
+    return next(i for i, one in enumerate(call.inputs) if walk.values.get(one) is value)
+
+
+def mirrored(walk: Walk, output: int, value: Value, spread: Spread, fan: float, width: float, axes: Axes) -> Value:
+    """Columns (a, -a) read features (f(u), f(-u)): the sum is that of a (f(u) - f(-u)), over half as many."""
+    inner = value.function.of if value.function else lambda x: x
+    key = ("odd", value.function.key if value.function else "x")
+    odd, slope = mapped_moments(Function(key, lambda x: inner(x.clone()) - inner(-x)), value.base.moments)
+    walk.link(output, value.base.value, width * spread.second * slope / 2)
+    moments = Moments4(0.0, *(fan / 2 * spread.second * getattr(odd, one) for one in ("second", "same", "other")))
+    return walk.normal(output, axes, moments, mirrored=spread.mirrored_out)
+
+
+def matrix_product(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``mm``, ``bmm``, ``mv``: a weight and a value, or two values."""
+    a, b = walk.argument(call, 0), walk.argument(call, 1)
+    return None if not (isinstance(a, Value) and isinstance(b, Value)) else _product(walk, call, a, b)
+
+
+def added_product(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``addmm``, ``baddbmm``: a bias, or a mask, and a product."""
+    bias, a, b = (walk.argument(call, position) for position in range(3))
+    if not (isinstance(a, Value) and isinstance(b, Value)):
+        return None
+    found = _product(walk, call, a, b)
+    if found is None or not isinstance(bias, Value) or call.kwargs.get("beta", 1) == 0:
+        return found
+    return [_biased(walk, call, found[0], bias)]
+
+
+def linear(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``linear(x, weight, bias)``, where it is one operation."""
+    value, weight, bias = (walk.argument(call, position) for position in range(3))
+    if not isinstance(value, Value) or not isinstance(weight, Value) or weight.parameter is None:
+        return None
+    width, fan = walk.record.items[call.inputs[1]].shape
+    axes = (*value.axes[:-1], axis_of("feature", width))
+    made = weighted(walk, call, value, weight.parameter, fan, width, axes, label(value.axes[-1]))
+    return [_biased(walk, call, made, bias)]
+
+
+def _biased(walk: Walk, call: Call, made: Value, bias: Any) -> Value:
+    """A value and a bias that is independent of it."""
+    if not isinstance(bias, Value):
+        return made
+    moments = walk.beside(bias, made.axes, "add", made.moments.second) if bias.fixed else bias.moments
+    if moments.second == 0:
+        return made
+    cross = 2 * moments.mean * made.moments.mean
+    total = Moments4(
+        made.moments.mean + moments.mean,
+        *(getattr(made.moments, one) + getattr(moments, one) + cross for one in ("second", "same", "other")),
+    )
+    return walk.normal(call.outputs[0], made.axes, total, logits=made.logits)
+
+
+def _product(walk: Walk, call: Call, a: Value, b: Value) -> Sequence[Value] | None:
+    shape = walk.shape(call)
+    fan = _extent(a.axes[-1])
+    if a.fixed and b.fixed:
+        return None
+    if b.parameter is not None or a.parameter is not None:
+        weight, value = (b, a) if b.parameter is not None else (a, b)
+        name = weight.parameter
+        assert name is not None
+        dims = list(value.axes)
+        at = len(dims) - 1 if value is a or len(dims) == 1 else len(dims) - 2
+        width = walk.size(call.outputs[0]) * fan // walk.size(call.inputs[_place(walk, call, value)])
+        along = label(dims[at])
+        dims[at] = axis_of(along, width)
+        axes = tuple(dims) if len(shape) == len(dims) else tuple(dims[:at])
+        return [weighted(walk, call, value, name, fan, width, axes, along)]
+    return [between(walk, call, a, b, fan)]
+
+
+def _extent(axis: Any) -> int:
+    return math.prod(size for _, size in axis)
+
+
+def between(walk: Walk, call: Call, a: Value, b: Value, fan: int) -> Value:
+    """A product of two values: logits, where features are summed over, or a mixture of positions."""
+    shape, output = walk.shape(call), call.outputs[0]
+    x, y = _numbers_of(walk, a, b), _numbers_of(walk, b, a)
+    axes = (*a.axes[:-1], *b.axes[1:][-1:])
+    for index, factor in ((-2, shape[-1] * y.second), (-1, (shape[-2] if len(shape) > 1 else 1) * x.second)):
+        walk.link(output, call.inputs[index], factor)
+    if label(a.axes[-1]) == "feature":
+        made, logits = _logits(x, y, fan)
+        return walk.normal(output, axes, made, logits=logits)
+    return walk.normal(output, axes, mixture(a, x, y, fan))
+
+
+def _numbers_of(walk: Walk, value: Value, beside: Value) -> Moments4:
+    return walk.beside(value, value.axes, "scale", beside.moments.second) if value.fixed else value.moments
+
+
+def _logits(x: Moments4, y: Moments4, fan: int) -> tuple[Moments4, Logits]:
+    """``sum over n features of x_i y_j``: ``same`` is the overlap of two columns j of a row i.
+
+    Of what two rows have in common only the part that varies along the row matters to a softmax, ``across``.
+    """
+    pairs = fan * (fan - 1) * (x.mean * y.mean) ** 2
+    second, along = fan * x.second * y.second + pairs, fan * x.second * y.same + pairs
+    made = Moments4(fan * x.mean * y.mean, second, along, fan * x.other * y.other + pairs)
+    return made, Logits(across=fan * x.same * (y.second - y.same))
+
+
+def mixture(a: Value, x: Moments4, y: Moments4, fan: int) -> Moments4:
+    """``sum_j a_j y_j`` over positions j.
+
+        E[o^2] = n E[a_j^2] E[y^2] + n (n - 1) E[a_j a_k] E[y_j y_k]
+
+    and likewise for two rows of a, whose overlap in one column is ``across``.
+    """
+    across = x.same if a.logits is None or a.logits.across is None else a.logits.across
+    if a.logits is not None and a.logits.sums_to_one:
+        apart, rows_apart = 1 - fan * x.second, 1 - fan * across
+        mean, other = y.mean, y.other
+    else:
+        apart, rows_apart = fan * (fan - 1) * x.same, fan * (fan - 1) * x.mean**2
+        mean, other = fan * x.mean * y.mean, (fan * x.mean) ** 2 * y.other
+    second = fan * x.second * y.second + apart * y.same
+    same = fan * across * y.second + rows_apart * y.same
+    return Moments4(mean, second, min(same, second), min(other, second))
+
+
+def softmax(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``softmax(logits)``: what varies along the row decides how unequal the weights are."""
+    value, dim = walk.argument(call, 0), call.args[1]
+    if not isinstance(value, Value) or value.fixed:
+        return None
+    axis = value.axes[dim]
+    shared = value.moments.same if label(axis) != "feature" else value.moments.mean**2
+    variance = max(value.moments.second - shared, 0.0)
+    rows = 0.0 if value.logits is None or value.logits.across is None else value.logits.across
+    made, logits = attended(variance, rows, _extent(axis), value.logits)
+    walk.link(call.outputs[0], call.inputs[0], made.second)
+    return [walk.normal(call.outputs[0], value.axes, made, logits=logits)]
+
+
+def attended(variance: float, across: float, count: int, logits: Logits | None) -> tuple[Moments4, Logits]:
+    """Softmax weights of ``count`` columns of logits of this variance along the row.
+
+    ``E[sum_j w_j^2]`` by :func:`softmax_overlap`, averaged over rows of different length. Two rows share
+    ``E[sum_j w_ij w_kj] = e^across / n`` of their weight, n being the longer row's length.
+    """
+    allowed = (logits.allowed if logits else ()) or ((count, 1.0),)
+    squares = sum(part * softmax_overlap(size, round(variance, 9)) for size, part in _few(allowed))
+    longer = _one_over_longer(allowed)
+    common = min(longer * math.exp(min(across, variance)), squares) if variance else longer
+    second, mean = squares / count, 1 / count
+    along = (1 - squares) / (count * (count - 1)) if count > 1 else second
+    made = Moments4(mean, second, along, common / count)
+    return made, Logits(logits.allowed if logits else (), common / count, sums_to_one=True)
+
+
+def _few(rows: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Lengths within a twelfth of each other as one, their harmonic mean: what depends on them falls as 1 / n."""
+    bins: dict[int, list[tuple[int, float]]] = {}
+    for size, part in rows:
+        bins.setdefault(size if size < 12 else 12 + round(12 * math.log(size / 12)), []).append((int(size), part))
+    found = []
+    for those in bins.values():
+        part = sum(one for _, one in those)
+        found.append((max(round(part / sum(one / size for size, one in those)), 1), part))
+    return found
+
+
+def _one_over_longer(rows: Sequence[tuple[int, float]]) -> float:
+    """E[1 / max(m, n)] of the lengths of two rows."""
+    total, below = 0.0, 0.0
+    for size, part in sorted(rows):
+        total += part * (2 * below + part) / size
+        below += part
+    return total
+
+
+def attention(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """Scaled dot-product attention as one operation: ``softmax(scale q k^T + mask) v``."""
+    q, k, v = (walk.value(call, position) for position in range(3))
+    width, tokens = walk.record.items[call.inputs[0]].shape[-1], walk.record.items[call.inputs[1]].shape[-2]
+    rows = walk.record.items[call.inputs[0]].shape[-2]
+    scale = call.kwargs.get("scale") or 1 / math.sqrt(width)
+    logits, more = _logits(q.moments, k.moments, width)
+    masked = _masked(walk, call, rows, tokens)
+    variance = scale**2 * max(logits.second - logits.same, 0.0)
+    weights, made = attended(variance, scale**2 * (more.across or 0.0), tokens, Logits(masked))
+    a = Value(q.axes, weights, q.base, logits=made)
+    output, keep = call.outputs[0], _kept(call)
+    for index, factor in (
+        (0, width * weights.second * scale**2 * k.moments.second * v.moments.second * tokens),
+        (1, width * weights.second * scale**2 * q.moments.second * v.moments.second * rows),
+        (2, rows * weights.second / keep),
+    ):
+        walk.link(output, call.inputs[index], factor)
+    mixed = _dropped(a, weights, v.moments, tokens, keep)
+    return [walk.normal(output, (*q.axes[:-1], v.axes[-1]), mixed)]
+
+
+def _dropped(a: Value, weights: Moments4, v: Moments4, tokens: int, keep: float) -> Moments4:
+    """Dropout of the weights adds to the second moment alone."""
+    mixed = mixture(a, weights, v, tokens)
+    more = tokens * weights.second * v.second * (1 / keep - 1)
+    return Moments4(mixed.mean, mixed.second + more, mixed.same, mixed.other)
+
+
+def _kept(call: Call) -> float:
+    drop = call.args[3] if len(call.args) > 3 and isinstance(call.args[3], float) else 0.0
+    return 1.0 - drop
+
+
+def _masked(walk: Walk, call: Call, rows: int, tokens: int) -> tuple[tuple[int, float], ...]:
+    causal = bool(call.args[4]) if len(call.args) > 4 else bool(call.kwargs.get("is_causal", False))
+    if causal:
+        return tuple((min(row + 1, tokens), 1 / rows) for row in range(rows))
+    mask = walk.argument(call, 99, "attn_mask")
+    if isinstance(mask, Value) and isinstance(mask.constant, Tensor):
+        numbers = mask.constant if mask.constant.dtype is torch.bool else mask.constant > -1e4
+        counts = numbers.expand(*numbers.shape[:-1], tokens).sum(-1).flatten().clamp(min=1)
+        sizes, times = counts.unique(return_counts=True)
+        return tuple(zip(sizes.tolist(), (times / times.sum()).tolist(), strict=True))
+    return ()

@@ -1,0 +1,76 @@
+"""The scale at which an activation is entered, so that depth does little to the signal and the gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ._gaussian import response
+from ._predict import critical
+from ._value import Function, Moments4
+
+FACTOR = 2.0
+"""Over a whole plain chain, gradients may change by this factor, and deviations of the signal grow by it."""
+
+_SCALES = tuple(10 ** (-step / 20) for step in range(61))
+"""Second moments that are tried, from 1 down to 1e-3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How an activation is entered.
+
+    Args:
+        second: second moment of its input.
+        output: second moment of its output then.
+        chi, growth: see :class:`LayerSignal`, there.
+        sane: whether the chain's gradients and deviations stay within :data:`FACTOR`.
+    """
+
+    second: float
+    output: float
+    chi: float
+    growth: float
+    sane: bool
+
+    @property
+    def depth(self) -> float:
+        """The number of layers over which the gradient's second moment changes by the factor e."""
+        return math.inf if abs(self.chi - 1) < 1e-9 or self.chi <= 0 else 1 / abs(math.log(self.chi))
+
+
+@lru_cache(maxsize=512)
+def entry(function: Function, length: int) -> Entry:
+    """The largest scale up to 1 at which ``length`` layers keep the gradient and do not magnify deviations.
+
+        |log chi| length <= log FACTOR   and   log(growth) length <= log FACTOR
+
+    ReLU and its like pass at every scale; tanh, GELU and SiLU pass where they are nearly straight, at a scale that
+    falls as 1 / length. Where no scale passes, the one at which the worse of the two is smallest.
+
+    >>> import torch
+    >>> entry(Function("relu", torch.relu), 30).second
+    1.0
+    >>> 0.02 < entry(Function("silu", torch.nn.functional.silu), 30).second < 0.05
+    True
+    """
+    best: tuple[float, Entry] | None = None
+    for second in _SCALES:
+        chi, growth, output = _at(function, second)
+        if output <= 0 or chi <= 0:
+            continue
+        excess = max(abs(math.log(chi)), math.log(growth) if growth > 1 else 0.0) * max(length, 1)
+        found = Entry(second, output, chi, growth, excess <= math.log(FACTOR) + 1e-9)
+        if found.sane or length <= 1:
+            return found
+        if best is None or excess < best[0]:
+            best = excess, found
+    return best[1] if best else Entry(1.0, 0.0, 0.0, 0.0, False)
+
+
+@lru_cache(maxsize=4096)
+def _at(function: Function, second: float) -> tuple[float, float, float]:
+    """(chi, growth, output) at one scale."""
+    found = response(function.of, 0.0, second)
+    return (*critical(function, Moments4(0.0, second, 0.0, 0.0)), found.second) if found.second > 0 else (0.0, 0.0, 0.0)

@@ -1,0 +1,126 @@
+"""Rules of layers that are one operation: convolutions, lookups, bilinear layers, gated linear units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from ._axes import axis_of, resized
+from ._contraction import contracted, mirrored
+from ._gaussian import overlap, response
+from ._record import Call
+from ._value import Moments4, Value
+from ._walk import Spread, Walk
+
+
+def convolution(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``convolution(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups)``."""
+    value, weight, bias = (walk.argument(call, position) for position in range(3))
+    if not isinstance(value, Value) or not isinstance(weight, Value) or weight.parameter is None:
+        return None
+    stride, padding, dilation, transposed, _, groups = call.args[3:9]
+    shape, kernel = walk.shape(call), weight_shape(walk, call)[2:]
+    channels = walk.record.items[call.inputs[0]].shape[1] // groups
+    taps = math.prod(kernel)
+    extents = walk.record.items[call.inputs[0]].shape[2:]
+    axes = ((value.axes[0][0],), axis_of("feature", shape[1]), *(axis_of("position", size) for size in shape[2:]))
+    if transposed:
+        spatial = math.prod(extents) / math.prod(shape[2:])
+        fan = channels * taps * spatial
+        inside = _inside(shape[2:], extents, kernel, stride, padding, dilation)  # of the taps that each input sends out
+    else:
+        fan, inside = float(channels * taps), _inside(extents, shape[2:], kernel, stride, padding, dilation)
+    spread = walk.spread(weight.parameter, "sum", fan=fan, second=value.moments.second)
+    inside = 1.0 if spread.centred else inside
+    made = _convolved(walk, call, value, spread, fan * inside, shape)
+    if isinstance(bias, Value):
+        moments = walk.beside(bias, (axis_of("feature", 1),), "add", made.moments.second)
+        if moments.second:
+            cross = 2 * moments.mean * made.moments.mean + moments.second
+            whole = (getattr(made.moments, one) + cross for one in ("second", "same", "other"))
+            return [walk.normal(call.outputs[0], axes, Moments4(made.moments.mean + moments.mean, *whole))]
+    return [made.viewed(axes)]
+
+
+def _convolved(walk: Walk, call: Call, value: Value, spread: Spread, fan: float, shape: tuple[int, ...]) -> Value:
+    output = call.outputs[0]
+    width = fan * walk.size(output) / walk.size(call.inputs[0])
+    if spread.mirrored_in and value.base.mirrored:
+        return mirrored(walk, output, value, spread, fan, width, value.axes)
+    moments = contracted(value.moments, spread, fan, "feature")
+    walk.link(output, call.inputs[0], width * spread.second)
+    return walk.normal(output, value.axes, moments, mirrored=spread.mirrored_out)
+
+
+def weight_shape(walk: Walk, call: Call) -> tuple[int, ...]:
+    """The shape of a layer's weight, its second input."""
+    return walk.record.items[call.inputs[1]].shape
+
+
+def _inside(
+    extents: Sequence[int],
+    outputs: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> float:
+    """The part of the taps that do not fall on the padding, over all outputs."""
+    part = 1.0
+    for dim, (extent, out, taps) in enumerate(zip(extents, outputs, kernel, strict=True)):
+        by, pad, apart = (each[dim % len(each)] for each in (stride, padding, dilation))
+        hits = sum(0 <= o * by - pad + t * apart < extent for o in range(out) for t in range(taps))
+        part *= hits / (out * taps)
+    return part
+
+
+def embedding(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``embedding(table, indices)``: rows of independent features; two positions seldom hold the same index."""
+    table, indices = walk.argument(call, 0), walk.argument(call, 1)
+    if not isinstance(table, Value) or table.parameter is None:
+        return None
+    spread = walk.spread(table.parameter, "table")
+    square = spread.mean**2
+    shape, position = walk.shape(call), call.outputs[0]
+    axes = (*(indices.axes if isinstance(indices, Value) else ()), axis_of("feature", shape[-1]))
+    fixed = isinstance(indices, Value) and indices.constant is not None  # positions: the same for every example
+    if len(axes) != len(shape):
+        axes = resized(
+            (axis_of("example", 1), *(axis_of("position", 1),) * (len(shape) - 2), axis_of("feature", 1)), shape
+        )
+    moments = Moments4(spread.mean, spread.second, square, spread.second if fixed else square)
+    return [walk.normal(position, axes, moments)]
+
+
+def bilinear(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``_trilinear(x1, weight, x2)``, as nn.Bilinear calls it: a sum over pairs of features."""
+    first, weight, second = (walk.argument(call, position) for position in range(3))
+    if not (isinstance(first, Value) and isinstance(second, Value) and isinstance(weight, Value)):
+        return None
+    if weight.parameter is None:
+        return None
+    _, left, right = walk.record.items[call.inputs[1]].shape
+    product = first.moments.times(second.moments)
+    spread = walk.spread(weight.parameter, "sum", fan=left * right, second=product.second)
+    width, output = walk.shape(call)[-1], call.outputs[0]
+    walk.link(output, call.inputs[0], width * right * spread.second * second.moments.second)
+    walk.link(output, call.inputs[2], width * left * spread.second * first.moments.second)
+    axes = resized(first.axes[: len(walk.shape(call)) - 1], walk.shape(call)[:-1])
+    moments = contracted(product, spread, left * right, "feature")
+    return [walk.normal(output, (*axes, axis_of("feature", width)), moments)]
+
+
+def glu(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``a sigmoid(b)``, a and b being halves of the input."""
+    value = walk.value(call, 0)
+    moments = value.moments
+    gate = response(torch.sigmoid, moments.mean, moments.variance)
+    same, other = (
+        overlap(torch.sigmoid, moments.mean, moments.variance, one - moments.mean**2)
+        for one in (moments.same, moments.other)
+    )
+    made = moments.times(Moments4(gate.mean, gate.second, same, other))
+    walk.link(call.outputs[0], call.inputs[0], (gate.second + gate.slope * moments.second) / 2)
+    return [walk.normal(call.outputs[0], resized(value.axes, walk.shape(call)), made)]

@@ -1,0 +1,220 @@
+"""Rules of recurrent layers: the moments of the state, step by step, until they settle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ._axes import resized
+from ._record import Call, Ref
+from ._value import Function, Moments4, Value
+from ._walk import Spread, Walk, mapped_moments
+
+_SIGMOID, _TANH, _RELU = (Function(f.__name__, f) for f in (torch.sigmoid, torch.tanh, torch.relu))
+_ZERO = Moments4.constant(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """What feeds one gate: parameters of the input, of the state, and the two biases."""
+
+    inputs: Spread
+    state: Spread
+    bias: tuple[Spread, Spread]
+
+    def before(self, x: Moments4, fan_x: int, h: Moments4, fan_h: int) -> Moments4:
+        """The gate's input."""
+        return _plus(self.from_input(x, fan_x), self.from_state(h, fan_h))
+
+    def from_input(self, x: Moments4, fan: int) -> Moments4:
+        return _affine(x, self.inputs, fan, self.bias[0])
+
+    def from_state(self, h: Moments4, fan: int) -> Moments4:
+        return _affine(h, self.state, fan, self.bias[1])
+
+
+def _affine(x: Moments4, weight: Spread, fan: int, bias: Spread) -> Moments4:
+    pairs = fan * (fan - 1) * (weight.mean * x.mean) ** 2 + bias.second
+    cross = 2 * bias.mean * fan * weight.mean * x.mean
+    return Moments4(
+        fan * weight.mean * x.mean + bias.mean,
+        *(fan * weight.second * getattr(x, one) + pairs + cross for one in ("second", "same", "other")),
+    )
+
+
+def _plus(a: Moments4, b: Moments4) -> Moments4:
+    """The sum of independent values."""
+    cross = 2 * a.mean * b.mean
+    return Moments4(
+        a.mean + b.mean, *(getattr(a, one) + getattr(b, one) + cross for one in ("second", "same", "other"))
+    )
+
+
+def _of(function: Function, one: Moments4) -> Moments4:
+    return mapped_moments(function, _rounded(one))[0]
+
+
+def _rounded(one: Moments4) -> Moments4:
+    """Close enough to be remembered."""
+    return Moments4(*(float(f"{getattr(one, kind):.7g}") for kind in ("mean", "second", "same", "other")))
+
+
+def _slope(function: Function, one: Moments4) -> float:
+    return mapped_moments(function, _rounded(one))[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The state after a step.
+
+    Args:
+        hidden, cell: moments of the state; ``cell`` is ``hidden`` where there is none.
+        gain: what one element of the input's gradient gets from each row of the input's weight, squared slopes.
+        memory: how much of the state one step keeps.
+        ahead: E[c u] of the state and what the next step adds to it: what is the same at every step, such as a bias.
+    """
+
+    hidden: Moments4
+    cell: Moments4
+    gain: float = 0.0
+    memory: float = 0.0
+    ahead: tuple[float, float] = (0.0, 0.0)
+
+
+def _kept(keep: Moments4, state: Moments4, new: Moments4, last: _Step) -> tuple[Moments4, tuple[float, float]]:
+    """``f c + u`` and the next ``ahead``: ``E[c_t u_(t+1)] = E[f] E[c_(t-1) u_t] + E[u_t u_(t+1)]``."""
+    plain = keep.times(state)
+    cross = [2 * keep.mean * one for one in last.ahead]
+    made = Moments4(
+        plain.mean + new.mean,
+        plain.second + new.second + cross[0],
+        plain.same + new.same + cross[0],
+        plain.other + new.other + cross[1],
+    )
+    ahead = keep.mean * last.ahead[0] + new.same, keep.mean * last.ahead[1] + new.other
+    return made, ahead
+
+
+def _lstm(gates: Sequence[_Gate], x: Moments4, fan_x: int, last: _Step, fan_h: int) -> _Step:
+    """``c = f c + i g``, ``h = o tanh(c)``."""
+    i, f, g, o = (gate.before(x, fan_x, last.hidden, fan_h) for gate in gates)
+    into, keep, new, out = _of(_SIGMOID, i), _of(_SIGMOID, f), _of(_TANH, g), _of(_SIGMOID, o)
+    cell, ahead = _kept(keep, last.cell, into.times(new), last)
+    shown = _of(_TANH, cell)
+    through = out.second * _slope(_TANH, cell)
+    gain = through * (
+        _slope(_SIGMOID, i) * new.second + _slope(_TANH, g) * into.second + _slope(_SIGMOID, f) * last.cell.second
+    )
+    gain += _slope(_SIGMOID, o) * shown.second
+    return _Step(out.times(shown), cell, gain / 4, keep.mean, ahead)
+
+
+def _gru(gates: Sequence[_Gate], x: Moments4, fan_x: int, last: _Step, fan_h: int) -> _Step:
+    """``n = tanh(W x + r (U h))``, ``h = (1 - z) n + z h``."""
+    r, z = (gate.before(x, fan_x, last.hidden, fan_h) for gate in gates[:2])
+    reset, update = _of(_SIGMOID, r), _of(_SIGMOID, z)
+    n = _plus(gates[2].from_input(x, fan_x), reset.times(gates[2].from_state(last.hidden, fan_h)))
+    new = _of(_TANH, n)
+    rest = Moments4(
+        1 - update.mean, *(1 - 2 * update.mean + getattr(update, one) for one in ("second", "same", "other"))
+    )
+    hidden, ahead = _kept(update, last.hidden, rest.times(new), last)
+    gain = (_slope(_TANH, n) * rest.second + _slope(_SIGMOID, z) * (new.second + last.hidden.second)) / 3
+    return _Step(hidden, hidden, gain, update.mean, ahead)
+
+
+def _plain(function: Function) -> Callable[[Sequence[_Gate], Moments4, int, _Step, int], _Step]:
+    def step(gates: Sequence[_Gate], x: Moments4, fan_x: int, last: _Step, fan_h: int) -> _Step:
+        before = gates[0].before(x, fan_x, last.hidden, fan_h)
+        hidden, slope = mapped_moments(function, _rounded(before))
+        share = fan_h * gates[0].state.second * slope
+        return _Step(hidden, hidden, slope, min(share, 1.0) ** 0.5)
+
+    return step
+
+
+_CELLS: dict[str, tuple[int, Callable[..., _Step]]] = {
+    "lstm": (4, _lstm),
+    "gru": (3, _gru),
+    "rnn_tanh": (1, _plain(_TANH)),
+    "rnn_relu": (1, _plain(_RELU)),
+}
+
+
+def recurrent(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``lstm(x, states, weights, biases, layers, dropout, train, bidirectional, batch_first)`` and its like."""
+    if isinstance(call.args[3], (list, tuple)):  # a packed sequence
+        return None
+    value, names = walk.value(call, 0), _names(walk, call.args[2])
+    biases, layers, drop, train, both, batch_first = call.args[3:9]
+    shape = list(walk.record.items[call.inputs[0]].shape)
+    steps = shape[1] if batch_first and len(shape) > 2 else shape[0]
+    fan_x, moments, gain, done = shape[-1], value.moments, 1.0, None
+    directions = 2 if both else 1
+    per = len(names) // (layers * directions)
+    for layer in range(layers):
+        for direction in range(directions):
+            start = (layer * directions + direction) * per
+            done = _layer(walk, call.op, names[start : start + per], biases, moments, fan_x, steps)
+        assert done is not None
+        average, _, width, factor = done
+        gain *= factor
+        keep = 1 - drop if train and layer < layers - 1 else 1.0
+        moments = replace(average, second=average.second / keep)
+        fan_x = width * directions
+    walk.link(call.outputs[0], call.inputs[0], gain)
+    assert done is not None
+    axes = resized(value.axes, walk.shape(call))
+    found = [walk.normal(call.outputs[0], axes, moments)]
+    for output, state in zip(call.outputs[1:], (done[1].hidden, done[1].cell), strict=False):
+        walk.link(output, call.inputs[0], gain * walk.size(output) / walk.size(call.inputs[0]))
+        where = resized(value.axes, walk.record.items[output].shape)
+        found.append(walk.normal(output, where, state))
+    return found
+
+
+def _names(walk: Walk, given: Any) -> list[str]:
+    found = [walk.values[one.value].parameter for one in given if isinstance(one, Ref)]
+    return [one for one in found if one is not None]
+
+
+def _layer(
+    walk: Walk, op: str, names: Sequence[str], biases: bool, x: Moments4, fan_x: int, steps: int
+) -> tuple[Moments4, _Step, int, float]:
+    """One layer in one direction: the average state, the last one, its width, and the gradient's factor."""
+    count, step = _CELLS[op]
+    rows, fan_h = walk.record.shapes[names[1]]
+    spreads = [walk.spread(names[0], "gates", fan=fan_x, second=x.second, steps=steps)]
+    spreads.append(walk.spread(names[1], "state", fan=fan_h, steps=steps))
+    spreads += [walk.spread(one, "gate bias") for one in names[2:4]] if biases else [Spread(0.0, 0.0)] * 2
+    first, state, *bias = spreads
+    gates = [
+        _Gate(first.gate(g, count), state.gate(g, count), (bias[0].gate(g, count), bias[1].gate(g, count)))
+        for g in range(count)
+    ]
+    states = [_Step(_ZERO, _ZERO)]
+    for _ in range(steps):
+        states.append(step(gates, x, fan_x, states[-1], fan_h))
+        if len(states) > 3 and abs(states[-1].cell.second - states[-2].cell.second) < 1e-7 * states[-1].cell.second:
+            states += [states[-1]] * (steps + 1 - len(states))
+            break
+    average = _over_time(states[1:])
+    kept = min(steps, 1 / max(1 - states[-1].memory ** 2, 1e-6))
+    return average, states[-1], fan_h, rows * spreads[0].second * states[-1].gain * kept
+
+
+def _over_time(states: Sequence[_Step]) -> Moments4:
+    """Moments over all steps; two steps are alike as far as the state is kept from one to the other."""
+    count = len(states)
+    mean, second, other = (
+        sum(getattr(one.hidden, kind) for one in states) / count for kind in ("mean", "second", "other")
+    )
+    memory = states[-1].memory
+    apart = sum((count - gap) * memory**gap for gap in range(1, count))
+    likeness = 2 * apart / (count * (count - 1)) if count > 1 else 0.0
+    settled = states[-1].hidden
+    same = settled.same + likeness * max(second - settled.same, 0.0)
+    return Moments4(mean, second, min(same, second), other)
