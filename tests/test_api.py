@@ -119,7 +119,7 @@ def test_the_public_face() -> None:
 
     errors = {"Firststep", "Scheme", "Rule", "Plan", "Apply", "Loss", "Check", "Checkpoint", "Solve", "Calibration"}
     values = "Plan Report Rule CheckReport Finding CoordCheck CalibrationReport"
-    rooms = "init losses recipes mup calibration"
+    rooms = "init losses recipes mup calibration solving"
     functions = """
         plan initialize load rule keep select role load_rules save_rules missing_from top_layers extend_embedding
         coord_check check calibrate show_config

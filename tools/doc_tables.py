@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import check_pages
+import recipe_pages
 from doc_messages import messages_section
 from loss_tables import TABLES as LOSS_TABLES
 
@@ -224,6 +225,9 @@ TABLES: dict[str, Callable[[str], str]] = {
     "accuracy": accuracy_table,
     "checks": check_pages.table,
     "check-cost": check_pages.cost,
+    "recipes": recipe_pages.table,
+    "recipe-count": recipe_pages.count,
+    "roles": lambda language: ", ".join(f"`{one}`" for one in recipes.ROLES) + "\n",
     **LOSS_TABLES,
 }
 """Each generated part by the name it has in the pages; called with the language."""

@@ -22,8 +22,6 @@ _WORDS = {
         "differs": "What differs elsewhere",
         "options": "Options",
         "back": "All recipes",
-        "title": "Recipes",
-        "lead": "Named tables of rules, each equal to its source. `firststep recipes` lists them.",
         "columns": ("recipe", "what it does"),
     },
     "zh": {
@@ -38,21 +36,18 @@ _WORDS = {
         "differs": "别处有何不同",
         "options": "选项",
         "back": "所有配方",
-        "title": "配方",
-        "lead": "具名的规则表，每张都与其来源一致。`firststep recipes` 可列出它们。",
         "columns": ("配方", "作用"),
     },
 }
 
 
 def files() -> dict[Path, str]:
-    """Every page with its text, and the list of them."""
-    pages = {
+    """Every page with its text."""
+    return {
         DOCS / language / "recipes" / f"{one.name}.md": page(one, language)
         for one in recipes.ENTRIES.values()
         for language in _WORDS
     }
-    return pages | {DOCS / language / "recipes.md": index(language) for language in _WORDS}
 
 
 def stale() -> list[Path]:
@@ -79,15 +74,25 @@ def page(one: Entry, language: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def index(language: str) -> str:
+def count(language: str) -> str:
+    """How many recipes there are, and how many libraries' models they are held to."""
+    models = {name for one in recipes.ENTRIES.values() for name in one.checked}
+    libraries = {name.partition(".")[0] for name in models if "." in name and " " not in name}
+    number = len(recipes.ENTRIES)
+    if language == "zh":
+        return f"{number} 张配方表，每张都与其来源一致，并以 {'、'.join(sorted(libraries))} 的真实模型检验。\n"
+    return f"{number} recipes, each equal to its source, held to the real models of {', '.join(sorted(libraries))}.\n"
+
+
+def table(language: str) -> str:
     """The list of the recipes, by family."""
     words, which = _WORDS[language], ("en", "zh").index(language)
-    parts = [f"# {words['title']}", words["lead"]]
+    parts: list[str] = []
     for family, titles in recipes.FAMILIES.items():
         found = [one for one in recipes.ENTRIES.values() if one.family == family]
         if found:
             rows = [(f"[{one.name}](recipes/{one.name}.md)", getattr(one.summary, language)) for one in found]
-            parts += [f"## {titles[which]}", _table(words["columns"], rows)]
+            parts += [f"### {titles[which]}", _table(words["columns"], rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,6 +7,7 @@ from . import init as init
 from . import losses as losses
 from . import mup as mup
 from . import recipes as recipes
+from . import solving as solving
 from ._api import initialize as initialize
 from ._api import load as load
 from ._api import plan as plan
