@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 SOURCES := setup.py $(wildcard csrc/*.c csrc/*.h)
 BUILT := build src/firststep/rng/_kernel*.so src/firststep/rng/_kernel*.pyd
 
-.PHONY: help demo test lint format build bench docs clean
+.PHONY: help demo test lint format build bench bench-quality docs clean
 
 help:
 	@echo "make demo    the tour: plan, initialize and train on real digits; writes tour.html"
@@ -15,6 +15,7 @@ help:
 	@echo "make format  rewrite the files as ruff formats them"
 	@echo "make build   compile the native kernel again, and say whether it is right"
 	@echo "make bench   time and memory beside torch; writes out/bench.json and out/losses.json"
+	@echo "make bench-quality  steps to a loss, beside other starts; 20 minutes; writes benchmarks/results/quality.json"
 	@echo "make docs    rewrite the generated parts of the docs and the READMEs"
 	@echo "make clean   remove the environment and every build output"
 
@@ -52,6 +53,11 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py --json out/bench.json
 	$(BIN)/python benchmarks/losses.py --json out/losses.json
 	$(BIN)/python benchmarks/check.py --json out/check.json
+	$(BIN)/python benchmarks/recipe_cost.py --json out/recipe_cost.json
+	$(BIN)/python benchmarks/solving.py --json out/solving.json
+
+bench-quality: $(STAMP)
+	$(BIN)/python benchmarks/quality.py --json benchmarks/results/quality.json
 
 docs: $(STAMP)
 	$(BIN)/python tools/make_docs.py

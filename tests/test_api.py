@@ -117,12 +117,24 @@ def test_the_public_face() -> None:
         "checking",
     }
 
-    errors = {"Firststep", "Scheme", "Rule", "Plan", "Apply", "Loss", "Check", "Checkpoint", "Solve", "Calibration"}
-    values = "Plan Report Rule CheckReport Finding CoordCheck CalibrationReport"
+    errors = {
+        "Firststep",
+        "Scheme",
+        "Rule",
+        "Plan",
+        "Apply",
+        "Loss",
+        "Check",
+        "Checkpoint",
+        "Solve",
+        "Calibration",
+        "Compare",
+    }
+    values = "Plan Report Rule CheckReport Finding CoordCheck CalibrationReport Comparison"
     rooms = "init losses recipes mup calibration solving"
     functions = """
         plan initialize load rule keep select role load_rules save_rules missing_from top_layers extend_embedding
-        coord_check check calibrate show_config
+        coord_check check calibrate compare show_config
     """
     assert public - modules == {*f"{values} {rooms} {functions}".split(), *(f"{one}Error" for one in errors)}
     assert fs.__version__

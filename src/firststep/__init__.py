@@ -16,12 +16,15 @@ from .calibration import calibrate as calibrate
 from .checking import CheckReport as CheckReport
 from .checking import Finding as Finding
 from .checking import check as check
+from .comparing import Comparison as Comparison
+from .comparing import compare as compare
 from .coordinates import CoordCheck as CoordCheck
 from .coordinates import coord_check as coord_check
 from .errors import ApplyError as ApplyError
 from .errors import CalibrationError as CalibrationError
 from .errors import CheckError as CheckError
 from .errors import CheckpointError as CheckpointError
+from .errors import CompareError as CompareError
 from .errors import FirststepError as FirststepError
 from .errors import LossError as LossError
 from .errors import PlanError as PlanError
