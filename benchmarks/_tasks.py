@@ -132,7 +132,7 @@ TASKS: dict[str, Task] = {
         functools.partial(cnn, 16), digit_images, F.cross_entropy, 0.5, own="vgg", lrs=LOW, batch=32
     ),
     "ResNet, 12 blocks, no norm, digits": Task(
-        functools.partial(resnet, 12), digit_images, F.cross_entropy, 0.5, own="fixup", lrs=MIDDLE, batch=32
+        functools.partial(resnet, 12), digit_images, F.cross_entropy, 0.5, lrs=MIDDLE, batch=32
     ),
     "LSTM, rows of digits": Task(
         functools.partial(_lstm, 8, 48, 10), digit_rows, F.cross_entropy, 0.3, own="lstm.jozefowicz", lrs=MIDDLE

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import rich.console
 import torch
 
 from .. import checking
 from ..checking import CheckReport
-from ..errors import FirststepError, did_you_mean
-from ._model import ModelError, built, kind
-from ._options import add_seed, in_folder
+from ._model import parts
+from ._options import add_seed, page_at
 
-_NEEDED, _ALLOWED = ("model", "loss", "batch"), ("optimizer", "forward")
+_NEEDED = {"model": "model", "loss": "loss", "batch": "(inputs, targets)"}
+_ALLOWED = ("optimizer", "forward")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,11 +41,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, write the page; 1 for an error found, with ``--strict`` for a warning too."""
-    page = None if arguments.html is None else _checked(Path(arguments.html))
+    page = None if arguments.html is None else page_at(arguments.html)
     with _progress() as progress:
         progress("building the start")
         torch.manual_seed(arguments.seed)
-        start = _start(arguments.start)
+        start = parts(arguments.start, "a start", _NEEDED, _ALLOWED)
         report = checking.check(
             start["model"],
             start["loss"],
@@ -76,36 +74,6 @@ def _print(report: CheckReport, as_json: bool) -> None:
         rich.console.Console().print(report, soft_wrap=True)
     else:
         print(report)
-
-
-def _checked(page: Path) -> Path:
-    """``page``, when it can be written; checked before the work, not after it."""
-    if page.suffix not in (".html", ".htm"):
-        raise FirststepError(f"--html {page}: expected a name that ends in .html")
-    return in_folder("--html", page)
-
-
-def _start(spec: str) -> Mapping[str, Any]:
-    made = built(spec, "a start", files=True)
-    if isinstance(made, Mapping):
-        missing = [name for name in _NEEDED if name not in made]
-        if missing:
-            raise ModelError(f"{spec} returned a dict without {', '.join(missing)}; expected {_expected()}")
-        for name in made:
-            if name not in _NEEDED + _ALLOWED:
-                near = did_you_mean(str(name), _NEEDED + _ALLOWED)
-                raise ModelError(f"{spec} returned a dict with the key {name!r}; expected {_expected()}.{near}")
-        return made
-    if isinstance(made, tuple) and len(made) == len(_NEEDED):
-        return dict(zip(_NEEDED, made, strict=True))
-    given = f"a tuple of {len(made)}" if isinstance(made, tuple) else kind(made)
-    raise ModelError(
-        f"{spec} returned {given}; expected (model, loss, (inputs, targets)), or a dict with {_expected()}"
-    )
-
-
-def _expected() -> str:
-    return f"the keys {', '.join(_NEEDED)}, and where needed {' and '.join(_ALLOWED)}"
 
 
 @contextmanager

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from .. import comparing
 from ..comparing import AS_BUILT
-from ..errors import FirststepError, did_you_mean
-from ._model import ModelError, built, kind
-from ._options import add_seed, count, in_folder
+from ..errors import FirststepError
+from ._model import parts
+from ._options import add_seed, count, page_at
 
-_NEEDED, _ALLOWED = ("build", "data", "loss"), ("optimizer", "forward", "inits")
+_NEEDED = {"build": "build", "data": "data", "loss": "loss"}
+_ALLOWED = ("optimizer", "forward", "inits")
 _AS_BUILT = AS_BUILT.replace(" ", "-")
 
 
@@ -53,9 +51,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print, write the page."""
-    page = None if arguments.html is None else _checked(Path(arguments.html))
+    page = None if arguments.html is None else page_at(arguments.html)
     torch.manual_seed(arguments.seed)
-    task = _task(arguments.task)
+    task = parts(arguments.task, "a task", _NEEDED, _ALLOWED)
     options = {name: task[name] for name in ("optimizer", "forward") if task.get(name) is not None}
     try:
         result = comparing.compare(
@@ -99,31 +97,3 @@ def _rates(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(
             f"expected numbers separated by commas, as 1e-3,1e-2, given {text!r}"
         ) from None
-
-
-def _checked(page: Path) -> Path:
-    """``page``, when it can be written; checked before the work, not after it."""
-    if page.suffix not in (".html", ".htm"):
-        raise FirststepError(f"--html {page}: expected a name that ends in .html")
-    return in_folder("--html", page)
-
-
-def _task(spec: str) -> Mapping[str, Any]:
-    made = built(spec, "a task", files=True)
-    if isinstance(made, Mapping):
-        missing = [name for name in _NEEDED if name not in made]
-        if missing:
-            raise ModelError(f"{spec} returned a dict without {', '.join(missing)}; expected {_expected()}")
-        for name in made:
-            if name not in _NEEDED + _ALLOWED:
-                near = did_you_mean(str(name), _NEEDED + _ALLOWED)
-                raise ModelError(f"{spec} returned a dict with the key {name!r}; expected {_expected()}.{near}")
-        return made
-    if isinstance(made, tuple) and len(made) == len(_NEEDED):
-        return dict(zip(_NEEDED, made, strict=True))
-    given = f"a tuple of {len(made)}" if isinstance(made, tuple) else kind(made)
-    raise ModelError(f"{spec} returned {given}; expected (build, data, loss), or a dict with {_expected()}")
-
-
-def _expected() -> str:
-    return f"the keys {', '.join(_NEEDED)}, and where needed {', '.join(_ALLOWED[:-1])} and {_ALLOWED[-1]}"

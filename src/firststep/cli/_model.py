@@ -8,7 +8,7 @@ import inspect
 import os
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -64,6 +64,36 @@ def built(spec: str, what: str, *, meta: bool = False, files: bool = False) -> A
     module = _file(module_name) if files and module_name.endswith(".py") else _module(module_name, spec)
     found = _attribute(module, attribute, spec)
     return found if isinstance(found, nn.Module) else _call(found, spec, what, meta)
+
+
+def parts(spec: str, what: str, needed: Mapping[str, str], allowed: Sequence[str]) -> Mapping[str, Any]:
+    """The parts that the function ``spec`` names returns, as a tuple in order or as a dict.
+
+    Args:
+        spec: ``module:function`` or ``file.py:function``.
+        what: they make up, in words for messages, as "a start".
+        needed: their names in order, each with how it is written in a tuple.
+        allowed: the names that a dict may have besides.
+
+    Raises:
+        ModelError: when it returns something else, or a part is missing or not known.
+    """
+    made = built(spec, what, files=True)
+    also = f"{', '.join(allowed[:-1])} and {allowed[-1]}" if len(allowed) > 1 else allowed[0]
+    expected = f"the keys {', '.join(needed)}, and where needed {also}"
+    if isinstance(made, Mapping):
+        missing = [name for name in needed if name not in made]
+        if missing:
+            raise ModelError(f"{spec} returned a dict without {', '.join(missing)}; expected {expected}")
+        for name in made:
+            if name not in (*needed, *allowed):
+                near = did_you_mean(str(name), (*needed, *allowed))
+                raise ModelError(f"{spec} returned a dict with the key {name!r}; expected {expected}.{near}")
+        return made
+    if isinstance(made, tuple) and len(made) == len(needed):
+        return dict(zip(needed, made, strict=True))
+    given = f"a tuple of {len(made)}" if isinstance(made, tuple) else kind(made)
+    raise ModelError(f"{spec} returned {given}; expected ({', '.join(needed.values())}), or a dict with {expected}")
 
 
 def _file(name: str) -> ModuleType:

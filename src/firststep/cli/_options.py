@@ -33,6 +33,14 @@ def in_folder(option: str, path: Path) -> Path:
     return path
 
 
+def page_at(path: str) -> Path:
+    """The page that ``--html`` names, when it can be written."""
+    page = Path(path)
+    if page.suffix not in (".html", ".htm"):
+        raise FirststepError(f"--html {page}: expected a name that ends in .html")
+    return in_folder("--html", page)
+
+
 def count(text: str) -> int:
     """An argument that must be a whole number from 1 up."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:

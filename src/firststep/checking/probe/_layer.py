@@ -21,6 +21,7 @@ class Layer:
         function: whether it is an activation.
         shape: of the output.
         rms: the root of the mean square of the output.
+        predicted: the rms that independent weights of this size would give, see :func:`predicted`; NaN where unknown.
         spread: how far outputs differ from example to example: the rms of the distance from the mean example, over
             ``rms``; NaN for one example, or where examples are not along axis 0.
         low, high: the least and the greatest finite output.
@@ -51,6 +52,7 @@ class Layer:
     gradient_zero: float
     graph: bool = True
     on: float = 0.0
+    predicted: float = math.nan
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ class Signal:
         self, place: str, kind: str, function: bool, shape: tuple[int, ...], numbers: dict[str, float]
     ) -> None:
         self.place, self.kind, self.function, self.shape, self.numbers = place, kind, function, shape, numbers
-        self.gradient = self.gradient_zero = math.nan
+        self.predicted = self.gradient = self.gradient_zero = math.nan
         self.graph = False
 
     @classmethod
@@ -93,6 +95,7 @@ class Signal:
             gradient=self.gradient,
             gradient_zero=self.gradient_zero,
             graph=self.graph,
+            predicted=self.predicted,
             **{name: value for name, value in self.numbers.items() if name != "bad"},
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,6 +18,7 @@ from ._following import Within, following
 from ._layer import Signal
 from ._noise import Drawn, drawn
 from ._origin import origin
+from ._predicted import predicted
 
 # fmt: off
 ACTIVATIONS = frozenset({
@@ -66,7 +68,7 @@ class Listener(Within):
         if name in _LOOKUPS and self._within:
             self.lookups.append(len(self.signals))
         if self._within and name in ACTIVATIONS and isinstance(result, Tensor):
-            self._signal(name.rstrip("_"), result, function=True)
+            self._signal(name.rstrip("_"), result)
         elif not self._within and name in _OF_LOSS and isinstance(result, Tensor):
             self._apply(name, args, kwargs)
         if self.outputs and not self._within:
@@ -112,10 +114,13 @@ class Listener(Within):
         if call is not None:
             self.calls.append(call)
 
-    def _signal(self, kind: str, output: Tensor, *, function: bool) -> None:
+    def _signal(self, kind: str, output: Tensor, module: nn.Module | None = None, inputs: Sequence[Any] = ()) -> None:
+        """An activation's output, or that of a layer with what it was given."""
         if output.is_floating_point() and output.numel():
             with self._quiet(), suppress(RuntimeError):  # under vmap no number can be read
-                self.signals.append(Signal.of(self.place, kind, output, self._n, function=function))
+                heard = Signal.of(self.place, kind, output, self._n, function=module is None)
+                heard.predicted = math.nan if module is None else predicted(module, inputs)
+                self.signals.append(heard)
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -136,7 +141,7 @@ class Listener(Within):
         first = next((one for one in _first(output)), None)
         own = any(one is not None for one in module._parameters.values()) or "parametrizations" in module._modules
         if first is not None and (own or isinstance(module, (nn.MultiheadAttention, nn.modules.batchnorm._NormBase))):
-            self._signal(type(module).__name__.removeprefix("Parametrized"), first, function=False)
+            self._signal(type(module).__name__.removeprefix("Parametrized"), first, module, inputs)
         super().leave(module, inputs, output)
 
 

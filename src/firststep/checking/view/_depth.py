@@ -18,6 +18,7 @@ _TOP, _MARKED, _PANEL, _BETWEEN = 32, 46, 150, 50
 """Above the upper panel without and with findings, a panel's height, and between the panels."""
 _MOST_NAMES, _LETTERS = 26, 18
 _DECADE = 10.0
+_PREDICTED = "按权重预测"
 
 
 def depth(evidence: Evidence, found: Mapping[int, Sequence[Finding]]) -> Svg:
@@ -35,16 +36,18 @@ def depth(evidence: Evidence, found: Mapping[int, Sequence[Finding]]) -> Svg:
     x = Scale(BEFORE, n, _LEFT + 14, _WIDTH - _RIGHT - 14)
     before = next((one.facts.rms for one in evidence.inputs if one.facts.floating), math.nan)
     sizes = [before, *(layer.rms for layer in layers), math.nan]
+    expected = [math.nan, *(layer.predicted for layer in layers), math.nan]
     slopes = [math.nan, *(layer.gradient for layer in layers), math.nan]
     last = next((value for value in reversed(slopes) if value > 0), math.nan)
     first = next((value for value in sizes[1:] if value > 0), math.nan)
     panels = (
-        _Panel(sheet, x, tops[0], sizes, first, "activations, rms", "series-1"),
+        _Panel(sheet, x, tops[0], sizes, first, "activations, rms", "series-1", expected),
         _Panel(sheet, x, tops[1], slopes, last, "gradients of the loss by them, rms", "series-2"),
     )
     _findings(sheet, x, found, tops[1] + _PANEL)
     for one in panels:
         one.curve(layers)
+        one.ticks()
     _bad(sheet, x, top, layers)
     for i, name in names.items():
         sheet.line([(x(i), tops[1] + _PANEL), (x(i), tops[1] + _PANEL + 4)], stroke="muted")
@@ -55,14 +58,32 @@ def depth(evidence: Evidence, found: Mapping[int, Sequence[Finding]]) -> Svg:
 
 
 class _Panel:
-    """A line through the values above 0; zeros stand on a floor of their own below the axis."""
+    """A line through the values above 0; zeros stand on a floor of their own below the axis.
+
+    Args:
+        sheet, x, top: where it is drawn.
+        values: the batch's, each layer's, the loss's.
+        reference: what the grey band lies around.
+        title, colour: of the line.
+        expected: what the values should be, as short lines; none where nothing is known.
+    """
 
     def __init__(
-        self, sheet: Canvas, x: Scale, top: float, values: Sequence[float], reference: float, title: str, colour: str
+        self,
+        sheet: Canvas,
+        x: Scale,
+        top: float,
+        values: Sequence[float],
+        reference: float,
+        title: str,
+        colour: str,
+        expected: Sequence[float] = (),
     ) -> None:
         self.sheet, self.x, self.values, self.colour, self.title = sheet, x, values, colour, title
         self.top, self.floor = top, top + _PANEL
-        positive = [value for value in values if value > 0 and math.isfinite(value)] or [1.0]
+        self.expected = {i: value for i, value in enumerate(expected) if value > 0}
+        shown = [*values, *self.expected.values()]
+        positive = [value for value in shown if value > 0 and math.isfinite(value)] or [1.0]
         around = [reference / _DECADE, reference * _DECADE] if reference > 0 else []
         zeros = any(value == 0 for value in values)
         low, high = max(min(positive + around) / 1.5, 1e-300), max(positive + around) * 1.5
@@ -96,9 +117,23 @@ class _Panel:
             large = layer is not None and not layer.function
             size = (2.4 if large else 1.6) if many else (4.2 if large else 2.6)
             told = f"{layer.name if layer else 'inputs'}: {number(self.values[i])}"
+            told += f", predicted {number(self.expected[i])}" if i in self.expected else ""
             self.sheet.mark(
                 place, "dot", colour=self.colour, size=size, paper="" if many or not large else "card", title=told
             )
+
+    def ticks(self) -> None:
+        """What was expected, and what its short lines are."""
+        half = min(9.0, 0.45 * (self.x(1) - self.x(0)))
+        for i, value in self.expected.items():
+            at, y = self.x(i - 1), self.y(value)
+            self.sheet.line([(at - half, y), (at + half, y)], width=1.5)
+        if self.expected:
+            start = 12 + room(self.title, 12.5) + 22
+            words = f"predicted from the weights {_PREDICTED}"
+            self.sheet.rect((start - 4, self.top - 26), (room(words, 11) + 32, 19), fill="card")
+            self.sheet.line([(start, self.top - 16), (start + 18, self.top - 16)], width=1.5)
+            self.sheet.text(start + 24, self.top - 12, words)
 
 
 def _bad(sheet: Canvas, x: Scale, top: float, layers: Sequence[Layer]) -> None:

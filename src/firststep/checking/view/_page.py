@@ -89,7 +89,8 @@ def cards(report: CheckReport, key: str = "finding") -> tuple[Card, ...]:
 def signal(report: CheckReport) -> Figures:
     """The one picture: activations and gradients by layer, with the findings at their places."""
     caption = (
-        "Dots: layers with parameters; small dots: activation functions. The grey band is no verdict: it reaches from "
+        "Dots: layers with parameters; small dots: activation functions. A short line by a dot: the rms that "
+        "independent weights of this size would give. The grey band is no verdict: it reaches from "
         "0.1 to 10 times the first layer's activations, and the last layer's gradients, to compare with. Findings "
         "stand above the layer they are about: a diamond for an error, a triangle for a warning, a ring for an info."
     )
@@ -146,7 +147,7 @@ def _signal(report: CheckReport) -> Iterator[Block]:
         if one in found:
             marked.append(len(rows))
         rows.append(layer_row(layers[one], found.get(one, [])))
-    yield _table(LAYER_COLUMNS, rows, (3, 4, 5, 7, 8, 9), marked, f"{legend()}.")
+    yield _table(LAYER_COLUMNS, rows, (3, 4, 5, 6, 8, 9, 10), marked, f"{legend(layers)}.")
 
 
 def _examples(report: CheckReport) -> Iterator[Block]:

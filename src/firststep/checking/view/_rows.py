@@ -18,15 +18,18 @@ BEFORE = -1
 """The position of the batch, before the first layer. That of the loss is the number of layers."""
 
 LAYER_COLUMNS = (
-    "layer", "kind", "output", "rms", "spread", "gradient", "finding", "zero", "dead", "saturated",
+    "layer", "kind", "output", "rms", "predicted", "spread", "gradient", "finding", "zero", "dead", "saturated",
 )  # fmt: skip
 PARAMETER_COLUMNS = (
     "parameter", "shape", "mean", "std", "std x sqrt(fan_in)", "gradient", "in optimizer", "finding",
 )  # fmt: skip
 
+_ASTRAY = 3.0
+"""By what factor rms and prediction may differ; what the width of a batch or of a layer leaves to chance is less."""
 _AFTER = ("loss", "targets", "output", "backward")
 _MEANINGS = {
     "rms": "the size of the output",
+    "predicted": "the rms that independent weights of this size would give",
     "spread": "how far it differs between examples, over rms",
     "gradient": "the rms of the loss's gradient by it",
     "zero": "outputs that are 0",
@@ -35,9 +38,20 @@ _MEANINGS = {
 }
 
 
-def legend(columns: Collection[str] = LAYER_COLUMNS) -> str:
-    """What the columns of the layers' table are."""
-    return "; ".join(f"{name}: {meaning}" for name, meaning in _MEANINGS.items() if name in columns)
+def legend(layers: Sequence[Layer], columns: Collection[str] = LAYER_COLUMNS) -> str:
+    """What the columns of the layers' table are, and what a star is, where there is one."""
+    said = [f"{name}: {meaning}" for name, meaning in _MEANINGS.items() if name in columns]
+    if "predicted" in columns and any(map(astray, layers)):
+        said.append(f"*: over {_ASTRAY:g} times off, as weights or inputs are correlated, or where most is padding")
+    return "; ".join(said)
+
+
+def astray(layer: Layer) -> bool:
+    """Whether an output is far from its prediction in size."""
+    if layer.bad or math.isnan(layer.predicted):
+        return False
+    low, high = sorted((layer.rms, layer.predicted))
+    return high > _ASTRAY * low
 
 
 def position(place: str, layers: Sequence[Layer]) -> int | None:
@@ -83,6 +97,7 @@ def layer_row(layer: Layer, findings: Sequence[Finding]) -> tuple[str, ...]:
         layer.kind,
         size(layer.shape),
         _size(layer),
+        known(layer.predicted) + "*" * astray(layer),
         known(layer.spread),
         known(layer.gradient),
         codes(findings),

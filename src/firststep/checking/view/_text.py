@@ -137,7 +137,7 @@ def _layers(report: CheckReport, width: int) -> Iterator[str]:
     optional = [columns.index(name) for name in ("output", "kind", "zero", "saturated", "dead") if name in columns]
     table = text_table(columns, rows, numeric=numeric, width=width, optional=optional)
     yield table
-    yield from _filled(legend(table.partition("\n")[0].split()), width, "  ", "  ")
+    yield from _filled(legend(layers, table.partition("\n")[0].split()), width, "  ", "  ")
     if left:
         yield from _filled(
             f"{left} of {len(layers)} layers are left out; .save(path) shows them all", width, "  ", "  "
