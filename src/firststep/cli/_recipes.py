@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from typing import Any
 
 from .. import recipes
+from ..planning import text_width
 from ..recipes import Entry
 from ..reporting import text_table
 
@@ -47,7 +49,7 @@ def _list(arguments: argparse.Namespace) -> int:
         rows = [(one.name, getattr(one.summary, language)) for one in found if one.family == family]
         if rows:
             print(f"{titles[('en', 'zh').index(language)]}\n")
-            print(text_table(_WORDS[language][:2], rows), end="\n\n")
+            print(text_table(_WORDS[language][:2], rows, width=text_width(None)), end="\n\n")
     return 0
 
 
@@ -60,17 +62,24 @@ def _show(arguments: argparse.Namespace) -> int:
         return 0
     language = arguments.lang
     _, _, source, options, checked, differs = _WORDS[language]
-    print(f"{entry.name}: {getattr(entry.summary, language)}\n{source}: {entry.source}")
-    if entry.options:
-        print(f"{options}: {entry.option_words()}")
-    if entry.checked:
-        print(f"{checked}: {', '.join(entry.checked)}")
-    if entry.differs:
-        print(f"{differs}: {getattr(entry.differs, language)}")
+    said = {
+        entry.name: getattr(entry.summary, language),
+        source: entry.source,
+        options: entry.option_words(),
+        checked: ", ".join(entry.checked),
+        differs: getattr(entry.differs, language) if entry.differs else "",
+    }
+    for word, text in said.items():
+        if text:
+            print(_filled(f"{word}: {text}", "  "))
     print("\nThe first rule that names a parameter wins it:" if language == "en" else "\n每个参数归首条提到它的规则：")
     for i, rule in enumerate(rules, start=1):
-        print(f"{i:3}. {rule}")
+        print(_filled(f"{i:3}. {rule}", " " * 7))
     return 0
+
+
+def _filled(text: str, indent: str) -> str:
+    return textwrap.fill(text, text_width(None), subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _about(entry: Entry) -> dict[str, Any]:

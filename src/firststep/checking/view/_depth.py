@@ -46,8 +46,8 @@ def depth(evidence: Evidence, found: Mapping[int, Sequence[Finding]]) -> Svg:
     )
     _findings(sheet, x, found, tops[1] + _PANEL)
     for one in panels:
-        one.curve(layers)
         one.ticks()
+        one.curve(layers)
     _bad(sheet, x, top, layers)
     for i, name in names.items():
         sheet.line([(x(i), tops[1] + _PANEL), (x(i), tops[1] + _PANEL + 4)], stroke="muted")
