@@ -150,7 +150,7 @@ def test_a_private_torch_type_is_found_by_its_qualified_name() -> None:
     assert matches(selector_from_dict(stored), "a", kind(2, 2))
 
 
-KINDS = "type, glob, regex, chain, role, and, or, not"
+KINDS = "type, glob, regex, chain, role, role_if_told, and, or, not"
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,11 @@ def _read_regex(value: Any, flags: Any) -> Selector:
     return Regex(value, flags)
 
 
-def _read_roles(value: Any, _: Any) -> Selector:
-    names = value if isinstance(value, list) else [value]
-    return role(*names)
+def _read_roles(*, sure: bool) -> Callable[[Any, Any], Selector]:
+    def read(value: Any, _: Any) -> Selector:
+        return role(*(value if isinstance(value, list) else [value]), sure=sure)
+
+    return read
 
 
 def _read_parts(kind: type[AllOf] | type[AnyOf], key: str) -> Callable[[Any, Any], Selector]:
@@ -91,7 +93,8 @@ _READERS: dict[str, Callable[[Any, Any], Selector]] = {
     "glob": _read_glob,
     "regex": _read_regex,
     "chain": lambda value, _: chain(value),
-    "role": _read_roles,
+    "role": _read_roles(sure=True),
+    "role_if_told": _read_roles(sure=False),
     "and": _read_parts(AllOf, "and"),
     "or": _read_parts(AnyOf, "or"),
     "not": lambda value, _: Not(selector_from_dict(value)),

@@ -29,13 +29,14 @@ def chain(min_layers: int) -> Selector:
     return Chain(min_layers)
 
 
-def role(*names: str) -> Selector:
+def role(*names: str, sure: bool = True) -> Selector:
     """Layers by what they do in their model, told from names, types and shapes.
 
     Args:
         names: one role or several, any of which will do. A name before a dot stands for all that begin with it:
             ``"attention"`` for queries, keys, values and the way out. ``"residual_out"`` is the last weight of each
             residual branch, ``"head"`` the layer that makes the output.
+        sure: stop planning at a layer whose role cannot be told; otherwise the rule passes it over.
 
     Raises:
         RuleError: for a role that there is not.
@@ -52,7 +53,7 @@ def role(*names: str) -> Selector:
             )
     if not names:
         raise RuleError(f"role(): expected a role, one of {', '.join(ROLES)}")
-    return Role(names)
+    return Role(names, sure)
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,6 +80,7 @@ class Role(Selector):
     """Layers that have one of these roles; see :func:`role`."""
 
     names: tuple[str, ...]
+    sure: bool = True
 
     def matches(self, candidate: Candidate) -> bool:
         """Whether the layer has one of the roles; not when its role cannot be told."""
@@ -89,16 +91,17 @@ class Role(Selector):
         )
 
     def asks_roles(self) -> bool:
-        """Always."""
-        return True
+        """Unless a layer that cannot be told is passed over."""
+        return self.sure
 
     def could_match(self, candidate: Candidate) -> bool:
         """Always."""
         return True
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"role": name}``, or a list of names."""
-        return {"role": self.names[0] if len(self.names) == 1 else list(self.names)}
+        """``{"role": name}``, or a list of names; ``{"role_if_told": ...}`` where others are passed over."""
+        key = "role" if self.sure else "role_if_told"
+        return {key: self.names[0] if len(self.names) == 1 else list(self.names)}
 
     def __str__(self) -> str:
-        return f"role({', '.join(map(repr, self.names))})"
+        return f"role({', '.join(map(repr, self.names))}{'' if self.sure else ', sure=False'})"

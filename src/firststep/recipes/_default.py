@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from .. import init
-from ..planning import Rule, chain, rule, select, type_named
+from ..planning import Rule, chain, role, rule, select, type_named
 from ._entry import recipe
 
 CHAIN = 6
@@ -35,6 +35,12 @@ def default() -> tuple[Rule, ...]:
     plain_layers = (nn.Linear, nn.Bilinear, *CONVOLUTIONS)
     return (
         rule(chain(CHAIN), name="long plain chain", weight=init.looks_linear(), bias=init.zeros()),
+        rule(
+            role("residual_out", sure=False),
+            name="end of a residual branch",
+            weight=init.scaled(init.variance_preserving(), by="1/sqrt(R*L)"),
+            bias=init.zeros(),
+        ),
         rule(plain_layers, name="linear and conv", weight=init.variance_preserving(), bias=init.zeros()),
         rule(type_named("Conv1D"), name="transformers' Conv1D", weight=init.variance_preserving(), bias=init.zeros()),
         rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),

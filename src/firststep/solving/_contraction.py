@@ -230,23 +230,33 @@ def _one_over_longer(rows: Sequence[tuple[int, float]]) -> float:
 
 def attention(walk: Walk, call: Call) -> Sequence[Value] | None:
     """Scaled dot-product attention as one operation: ``softmax(scale q k^T + mask) v``."""
-    q, k, v = (walk.value(call, position) for position in range(3))
-    width, tokens = walk.record.items[call.inputs[0]].shape[-1], walk.record.items[call.inputs[1]].shape[-2]
-    rows = walk.record.items[call.inputs[0]].shape[-2]
-    scale = call.kwargs.get("scale") or 1 / math.sqrt(width)
+    names = ("query", "key", "value")
+    q, k, v = (walk.argument(call, position, name) for position, name in enumerate(names))
+    if not (isinstance(q, Value) and isinstance(k, Value) and isinstance(v, Value)):
+        return None
+    places = [next(i for i, one in enumerate(call.inputs) if walk.values.get(one) is value) for value in (q, k, v)]
+    shapes = [walk.record.items[call.inputs[place]].shape for place in places]
+    width, rows, tokens = shapes[0][-1], shapes[0][-2], shapes[1][-2]
+    heads = math.prod(shapes[0][:-2]) / math.prod(shapes[1][:-2])  # that share one key, in grouped attention
+    mask, drop, causal, scale = _options(walk, call)
+    scale = 1 / math.sqrt(width) if scale is None else scale
     logits, more = _logits(q.moments, k.moments, width)
-    masked = _masked(walk, call, rows, tokens)
     variance = scale**2 * max(logits.second - logits.same, 0.0)
-    weights, made = attended(variance, scale**2 * (more.across or 0.0), tokens, Logits(masked))
-    a = Value(q.axes, weights, q.base, logits=made)
-    output, keep = call.outputs[0], _kept(call)
-    for index, factor in (
-        (0, width * weights.second * scale**2 * k.moments.second * v.moments.second * tokens),
-        (1, width * weights.second * scale**2 * q.moments.second * v.moments.second * rows),
-        (2, rows * weights.second / keep),
+    allowed = _masked(mask, causal, rows, tokens)
+    weights, made = attended(variance, scale**2 * (more.across or 0.0), tokens, Logits(allowed))
+    a, output = Value(q.axes, weights, q.base, logits=made), call.outputs[0]
+    through = width * weights.second * scale**2 * v.moments.second
+    for place, factor in zip(
+        places,
+        (
+            through * k.moments.second * tokens,
+            through * q.moments.second * rows * heads,
+            rows * heads * weights.second / (1 - drop),
+        ),
+        strict=True,
     ):
-        walk.link(output, call.inputs[index], factor)
-    mixed = _dropped(a, weights, v.moments, tokens, keep)
+        walk.link(output, call.inputs[place], factor)
+    mixed = _dropped(a, weights, v.moments, tokens, 1 - drop)
     return [walk.normal(output, (*q.axes[:-1], v.axes[-1]), mixed)]
 
 
@@ -257,16 +267,19 @@ def _dropped(a: Value, weights: Moments4, v: Moments4, tokens: int, keep: float)
     return Moments4(mixed.mean, mixed.second + more, mixed.same, mixed.other)
 
 
-def _kept(call: Call) -> float:
-    drop = call.args[3] if len(call.args) > 3 and isinstance(call.args[3], float) else 0.0
-    return 1.0 - drop
+def _options(walk: Walk, call: Call) -> tuple[Any, float, bool, float | None]:
+    """(mask, dropout, causal, scale); ATen's own operations order them otherwise than torch's function."""
+    whole = not call.op.startswith("aten.")
+    order = ("attn_mask", "dropout_p", "is_causal", "scale") if whole else ("dropout_p", "is_causal")
+    given = {name: walk.argument(call, 3 + position, name) for position, name in enumerate(order)}
+    mask, scale = (given[one] if one in given else walk.argument(call, 99, one) for one in ("attn_mask", "scale"))
+    return mask, float(given["dropout_p"] or 0.0), bool(given["is_causal"]), scale
 
 
-def _masked(walk: Walk, call: Call, rows: int, tokens: int) -> tuple[tuple[int, float], ...]:
-    causal = bool(call.args[4]) if len(call.args) > 4 else bool(call.kwargs.get("is_causal", False))
+def _masked(mask: Any, causal: bool, rows: int, tokens: int) -> tuple[tuple[int, float], ...]:
+    """How many columns are open, in which part of the rows."""
     if causal:
         return tuple((min(row + 1, tokens), 1 / rows) for row in range(rows))
-    mask = walk.argument(call, 99, "attn_mask")
     if isinstance(mask, Value) and isinstance(mask.constant, Tensor):
         numbers = mask.constant if mask.constant.dtype is torch.bool else mask.constant > -1e4
         counts = numbers.expand(*numbers.shape[:-1], tokens).sum(-1).flatten().clamp(min=1)

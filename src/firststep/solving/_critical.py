@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ._gaussian import response
+from ._gaussian import Response, responses
 from ._predict import critical
-from ._value import Function, Moments4
+from ._value import Function
 
 FACTOR = 2.0
 """Over a whole plain chain, gradients may change by this factor, and deviations of the signal grow by it."""
@@ -56,21 +56,19 @@ def entry(function: Function, length: int) -> Entry:
     True
     """
     best: tuple[float, Entry] | None = None
-    for second in _SCALES:
-        chi, growth, output = _at(function, second)
-        if output <= 0 or chi <= 0:
+    for second, found in zip(_SCALES, _at_scales(function), strict=True):
+        if found.second <= 0 or found.slope <= 0:
             continue
+        chi, growth = critical(second, found)
         excess = max(abs(math.log(chi)), math.log(growth) if growth > 1 else 0.0) * max(length, 1)
-        found = Entry(second, output, chi, growth, excess <= math.log(FACTOR) + 1e-9)
-        if found.sane or length <= 1:
-            return found
+        made = Entry(second, found.second, chi, growth, excess <= math.log(FACTOR) + 1e-9)
+        if made.sane or length <= 1:
+            return made
         if best is None or excess < best[0]:
-            best = excess, found
+            best = excess, made
     return best[1] if best else Entry(1.0, 0.0, 0.0, 0.0, False)
 
 
-@lru_cache(maxsize=4096)
-def _at(function: Function, second: float) -> tuple[float, float, float]:
-    """(chi, growth, output) at one scale."""
-    found = response(function.of, 0.0, second)
-    return (*critical(function, Moments4(0.0, second, 0.0, 0.0)), found.second) if found.second > 0 else (0.0, 0.0, 0.0)
+@lru_cache(maxsize=512)
+def _at_scales(function: Function) -> list[Response]:
+    return responses(function.of, _SCALES)

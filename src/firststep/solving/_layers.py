@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
-
 from ._axes import axis_of, resized
 from ._contraction import contracted, mirrored
-from ._gaussian import overlap, response
 from ._record import Call
-from ._value import Moments4, Value
-from ._walk import Spread, Walk
+from ._value import SIGMOID, Moments4, Value
+from ._walk import Spread, Walk, mapped_moments
 
 
 def convolution(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -116,11 +113,7 @@ def glu(walk: Walk, call: Call) -> Sequence[Value] | None:
     """``a sigmoid(b)``, a and b being halves of the input."""
     value = walk.value(call, 0)
     moments = value.moments
-    gate = response(torch.sigmoid, moments.mean, moments.variance)
-    same, other = (
-        overlap(torch.sigmoid, moments.mean, moments.variance, one - moments.mean**2)
-        for one in (moments.same, moments.other)
-    )
-    made = moments.times(Moments4(gate.mean, gate.second, same, other))
-    walk.link(call.outputs[0], call.inputs[0], (gate.second + gate.slope * moments.second) / 2)
+    gate, slope = mapped_moments(SIGMOID, moments)
+    made = moments.times(gate)
+    walk.link(call.outputs[0], call.inputs[0], (gate.second + slope * moments.second) / 2)
     return [walk.normal(call.outputs[0], resized(value.axes, walk.shape(call)), made)]

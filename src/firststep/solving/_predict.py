@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from ._axes import Axes, input_axes, label
-from ._gaussian import response
+from ._gaussian import Response
 from ._measured import Measured, moments_of
 from ._record import Record
 from ._rules import GENERAL, RULES
 from ._run import Inputs, arguments, record
 from ._signal import LayerSignal, Signal
-from ._value import Function, Moments4, Value
+from ._value import Moments4, Value
 from ._views import as_strong
-from ._walk import Source, Walk
+from ._walk import Source, Walk, responded
 
 
 def predict(model: nn.Module, inputs: Inputs, moments: Mapping[str, Any] | Iterable[Any] | None = None) -> Signal:
@@ -169,21 +169,16 @@ def backward(walk: Walk, run: Record) -> dict[int, float]:
 def criticality(value: Value) -> tuple[float | None, float | None]:
     """(chi, growth) of a value that is a function of a normal one.
 
-        chi = q E[f'^2] / E[f^2],    growth = d log E[f^2] / d log q,    q = E[x^2]
+        chi = q E[f'^2] / E[f^2],    growth = d log E[f^2] / d log q = E[x f f'] / E[f^2],    q = E[x^2]
 
     chi is what a layer whose weights bring f's output back to q does to the gradient's second moment.
     """
     if value.function is None or value.base.moments.second <= 0 or value.moments.second <= 0:
         return None, None
-    return critical(value.function, value.base.moments)
+    found, _ = responded(value.function, value.base.moments)
+    return critical(value.base.moments.second, found)
 
 
-def critical(function: Function, base: Moments4) -> tuple[float, float]:
-    """(chi, growth) of ``function`` at a normal value of these moments."""
-    here = response(function.of, base.mean, base.variance)
-    step = 1e-3
-    wider, narrower = (
-        response(function.of, base.mean * t**0.5, base.variance * t).second for t in (1 + step, 1 - step)
-    )
-    growth = math.log(wider / narrower) / (math.log1p(step) - math.log1p(-step))
-    return base.second * here.slope / here.second, growth
+def critical(second: float, found: Response) -> tuple[float, float]:
+    """(chi, growth) where a value of second moment ``second`` meets a function that makes ``found`` of it."""
+    return second * found.slope / found.second, found.stretch / found.second

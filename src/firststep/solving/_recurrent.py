@@ -6,14 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from ._axes import resized
 from ._record import Call, Ref
-from ._value import Function, Moments4, Value
+from ._value import RELU, SIGMOID, TANH, Function, Moments4, Value
 from ._walk import Spread, Walk, mapped_moments
 
-_SIGMOID, _TANH, _RELU = (Function(f.__name__, f) for f in (torch.sigmoid, torch.tanh, torch.relu))
 _ZERO = Moments4.constant(0.0)
 
 
@@ -101,28 +98,28 @@ def _kept(keep: Moments4, state: Moments4, new: Moments4, last: _Step) -> tuple[
 def _lstm(gates: Sequence[_Gate], x: Moments4, fan_x: int, last: _Step, fan_h: int) -> _Step:
     """``c = f c + i g``, ``h = o tanh(c)``."""
     i, f, g, o = (gate.before(x, fan_x, last.hidden, fan_h) for gate in gates)
-    into, keep, new, out = _of(_SIGMOID, i), _of(_SIGMOID, f), _of(_TANH, g), _of(_SIGMOID, o)
+    into, keep, new, out = _of(SIGMOID, i), _of(SIGMOID, f), _of(TANH, g), _of(SIGMOID, o)
     cell, ahead = _kept(keep, last.cell, into.times(new), last)
-    shown = _of(_TANH, cell)
-    through = out.second * _slope(_TANH, cell)
+    shown = _of(TANH, cell)
+    through = out.second * _slope(TANH, cell)
     gain = through * (
-        _slope(_SIGMOID, i) * new.second + _slope(_TANH, g) * into.second + _slope(_SIGMOID, f) * last.cell.second
+        _slope(SIGMOID, i) * new.second + _slope(TANH, g) * into.second + _slope(SIGMOID, f) * last.cell.second
     )
-    gain += _slope(_SIGMOID, o) * shown.second
+    gain += _slope(SIGMOID, o) * shown.second
     return _Step(out.times(shown), cell, gain / 4, keep.mean, ahead)
 
 
 def _gru(gates: Sequence[_Gate], x: Moments4, fan_x: int, last: _Step, fan_h: int) -> _Step:
     """``n = tanh(W x + r (U h))``, ``h = (1 - z) n + z h``."""
     r, z = (gate.before(x, fan_x, last.hidden, fan_h) for gate in gates[:2])
-    reset, update = _of(_SIGMOID, r), _of(_SIGMOID, z)
+    reset, update = _of(SIGMOID, r), _of(SIGMOID, z)
     n = _plus(gates[2].from_input(x, fan_x), reset.times(gates[2].from_state(last.hidden, fan_h)))
-    new = _of(_TANH, n)
+    new = _of(TANH, n)
     rest = Moments4(
         1 - update.mean, *(1 - 2 * update.mean + getattr(update, one) for one in ("second", "same", "other"))
     )
     hidden, ahead = _kept(update, last.hidden, rest.times(new), last)
-    gain = (_slope(_TANH, n) * rest.second + _slope(_SIGMOID, z) * (new.second + last.hidden.second)) / 3
+    gain = (_slope(TANH, n) * rest.second + _slope(SIGMOID, z) * (new.second + last.hidden.second)) / 3
     return _Step(hidden, hidden, gain, update.mean, ahead)
 
 
@@ -139,8 +136,8 @@ def _plain(function: Function) -> Callable[[Sequence[_Gate], Moments4, int, _Ste
 _CELLS: dict[str, tuple[int, Callable[..., _Step]]] = {
     "lstm": (4, _lstm),
     "gru": (3, _gru),
-    "rnn_tanh": (1, _plain(_TANH)),
-    "rnn_relu": (1, _plain(_RELU)),
+    "rnn_tanh": (1, _plain(TANH)),
+    "rnn_relu": (1, _plain(RELU)),
 }
 
 

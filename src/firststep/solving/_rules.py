@@ -96,6 +96,7 @@ RULES: dict[str, Rule] = {
     **_named(upsample, "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d"),
     **_named(upsample, "upsample_bilinear2d", "upsample_linear1d", "upsample_trilinear3d"),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent),
+    "scaled_dot_product_attention": attention,
     "write": written,
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,8 +30,9 @@ Inputs = Any
 def record(model: nn.Module, inputs: Inputs, *, train: bool | None = None) -> Record:
     """Run a copy of ``model`` once and write down what it did.
 
-    The copy's tensors have no storage. Where the model looks at numbers (``if x.sum() > 0``) it is run again on a copy
-    that shares the parameters' memory and reads them only.
+    The copy's tensors have no storage: they are on meta, or fake ones where the model asks for its own device or for
+    what meta lacks. Where it looks at numbers (``if x.sum() > 0``) it is run again on a copy that shares the parameters'
+    memory and reads them only.
 
     Args:
         model: on any device, meta included; it is not touched.
@@ -46,14 +47,18 @@ def record(model: nn.Module, inputs: Inputs, *, train: bool | None = None) -> Re
     if lazy:
         raise SolveError(f"{lazy[0]!r} has no shape yet. Run the model once on an example, then plan")
     try:
-        return _Run(model, train, fake=True).of(positional, keyword)
+        return _Run(model, train, "meta").of(positional, keyword)
+    except SolveError:  # what is wrong shows again on fake tensors, and what was meta's fault does not
+        pass
+    try:
+        return _Run(model, train, "fake").of(positional, keyword)
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
         if any(one.is_meta for one in (*model.parameters(), *tree_flatten((positional, keyword))[0]) if _tensor(one)):
             raise SolveError(
                 f"{type(model).__name__}.forward looks at numbers, which tensors on meta do not have: {error}. Give a "
                 "model and example_inputs with numbers"
             ) from error
-        return _Run(model, train, fake=False).of(positional, keyword)
+        return _Run(model, train, "real").of(positional, keyword)
 
 
 def arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -78,11 +83,11 @@ def _tensor(one: Any) -> bool:
 
 
 class _Run:
-    """One run of a copy."""
+    """One run of a copy whose tensors are on meta, fake, or real."""
 
-    def __init__(self, model: nn.Module, train: bool | None, *, fake: bool) -> None:
-        self._model, self._train = model, train
-        self._mode = FakeTensorMode(allow_non_fake_inputs=True) if fake else None
+    def __init__(self, model: nn.Module, train: bool | None, kind: Literal["meta", "fake", "real"]) -> None:
+        self._model, self._train, self._kind = model, train, kind
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True) if kind == "fake" else None
         self._book = Book()
 
     def of(self, positional: Sequence[Any], keyword: Mapping[str, Any]) -> Record:
@@ -94,8 +99,8 @@ class _Run:
                 stack.enter_context(self._mode)
             given: list[int] = []
             args, kwargs = tree_map(lambda one: self._given(one, given), (tuple(positional), dict(keyword)))
-            stack.enter_context(Watch(self._book))
-            stack.enter_context(Whole(self._book))
+            stack.enter_context(Watch(self._book, meta=self._kind == "meta"))
+            stack.enter_context(Whole(self._book, real=self._kind == "real"))
             result = self._forward(shadow, args, kwargs)
         outputs = tuple(self._book.value(one) for one in _tensors(result))
         shapes = {name: tuple(one.shape) for name, one in self._model.named_parameters(remove_duplicate=False)}
@@ -126,7 +131,7 @@ class _Run:
             memo[id(buffer)] = twin = self._twin(buffer)
             self._book.enter(twin, constant=None if buffer.is_meta else buffer.detach().cpu())
         try:
-            with self._mode or _nothing():
+            with self._mode or nullcontext():
                 shadow = copy.deepcopy(self._model, memo)
         except Exception as error:  # any object may sit on a module, and its copying may raise anything
             raise SolveError(
@@ -142,16 +147,16 @@ class _Run:
 
     def _twin(self, tensor: Tensor) -> Tensor:
         """A tensor like ``tensor``: without storage, or sharing its memory (a buffer's is copied)."""
-        if self._mode is None:
+        if self._kind == "real":
             return tensor.detach() if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
-        with self._mode:
-            device = torch.device("cpu") if tensor.is_meta else tensor.device
+        device = torch.device("meta" if self._kind == "meta" else "cpu" if tensor.is_meta else tensor.device)
+        with self._mode or nullcontext():
             return torch.empty_strided(tuple(tensor.shape), tensor.stride(), dtype=tensor.dtype, device=device)
 
     def _given(self, one: Any, given: list[int]) -> Any:
         if not isinstance(one, Tensor):
             return one
-        twin = self._twin(one) if self._mode is not None else one.detach().clone()
+        twin = one.detach().clone() if self._kind == "real" else self._twin(one)
         given.append(self._book.enter(twin))
         return twin
 
@@ -203,11 +208,6 @@ def _drop_hooks(module: nn.Module) -> None:
     for key, hook in list(module._forward_pre_hooks.items()):
         if not type(hook).__module__.startswith("torch.nn.utils."):
             del module._forward_pre_hooks[key]
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager

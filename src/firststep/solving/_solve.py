@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-import torch
 from torch import nn
 
 from .. import graph, init
@@ -16,7 +16,7 @@ from ._critical import Entry, entry
 from ._measured import Measured, planned
 from ._record import Record
 from ._structure import Structure
-from ._value import Function
+from ._value import RELU, TANH
 from ._walk import Spread, Use, Walk
 
 HEAD = 0.25
@@ -25,8 +25,7 @@ HEAD = 0.25
 CHAIN = 6
 """Plain chains of at least this many layers, with a straight odd part, start looking linear."""
 
-_TANH, _RELU = Function("torch.tanh", torch.tanh), Function("torch.relu", torch.relu)
-_PLAIN_CELLS = {"rnn_tanh": _TANH, "rnn_relu": _RELU}
+_PLAIN_CELLS = {"rnn_tanh": TANH, "rnn_relu": RELU}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,6 @@ class Solver:
         self._frozen = {name for name, one in model.named_parameters(remove_duplicate=False) if not one.requires_grad}
         self._norms = self._branch_norms()
         self._starts: dict[int, float] = {}
-        self._flows: Mapping[str, Flow] = graph.trace(model)
         self._tied = self._heads()
 
     def spread(self, name: str, use: Use) -> Spread:
@@ -108,7 +106,7 @@ class Solver:
     def _weight(self, name: str, use: Use) -> Choice:
         """A weight that sums over ``use.fan`` inputs of second moment ``use.second``."""
         target, why = self._target(use)
-        linear = self._looks_linear(name) if why != "head" else None
+        linear = self._looks_linear(name) if why != "head" and self._shape.length[use.call] >= CHAIN else None
         if linear is not None:
             return linear
         if name in self._tied and not why.startswith("head"):
@@ -175,10 +173,16 @@ class Solver:
                 return chosen.second * self._share(residual.call), "residual branch"
         return chosen.second, "before an activation"
 
+    @cached_property
+    def _flows(self) -> Mapping[str, Flow]:
+        return graph.trace(self._model)
+
     def _looks_linear(self, name: str) -> Choice | None:
         """A link of a long plain chain."""
+        if not name.endswith("weight"):
+            return None
         flow = self._flows.get(name.removesuffix(".weight") if name != "weight" else "")
-        if flow is None or flow.chain < CHAIN or not name.endswith("weight"):
+        if flow is None or flow.chain < CHAIN:
             return None
         site = replace(
             self._site(name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from ._axes import Axes
@@ -56,6 +57,9 @@ class Function:
 
     key: Hashable
     of: Callable[[Tensor], Tensor] = field(compare=False)
+
+
+SIGMOID, TANH, RELU = (Function(f.__name__, f) for f in (torch.sigmoid, torch.tanh, torch.relu))
 
 
 @dataclass(frozen=True, slots=True)

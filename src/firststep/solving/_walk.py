@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ._axes import Axes, feature_axes, label
-from ._gaussian import Response, overlap, response, response_at
+from ._gaussian import Response, overlaps, response_at
 from ._record import Call, Record, Ref
 from ._value import Base, Function, Logits, Moments4, Value
 
@@ -204,14 +204,17 @@ def _long(axis: tuple[tuple[str, int], ...]) -> bool:
 
 
 @lru_cache(maxsize=8192)
+def responded(function: Function, base: Moments4) -> tuple[Response, Moments4]:
+    """What a function makes of a normal value, and the moments of it."""
+    square = base.mean**2
+    found, (same, other) = overlaps(function.of, base.mean, base.variance, (base.same - square, base.other - square))
+    return found, Moments4(found.mean, found.second, same, other)
+
+
 def mapped_moments(function: Function, base: Moments4) -> tuple[Moments4, float]:
     """Moments of a function of a normal value, and its mean squared slope."""
-    found: Response = response(function.of, base.mean, base.variance)
-    pairs = [
-        overlap(function.of, base.mean, base.variance, one - base.mean**2) if base.variance > 0 else found.second
-        for one in ((base.same,) if base.same == base.other else (base.same, base.other))
-    ]
-    return Moments4(found.mean, found.second, pairs[0], pairs[-1]), found.slope
+    found, moments = responded(function, base)
+    return moments, found.slope
 
 
 def _at_points(function: Function, points: Tensor, normal: Moments4) -> tuple[Moments4, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,13 +19,23 @@ from ._record import Call, Item, Layer, Ref
 _LARGEST_CONSTANT = 1 << 22
 """Constants of more elements are not computed."""
 
-WHOLE: dict[Callable[..., Any], str] = {
+RECURRENT: dict[Callable[..., Any], str] = {
     torch.lstm: "lstm",
     torch.gru: "gru",
     torch.rnn_tanh: "rnn_tanh",
     torch.rnn_relu: "rnn_relu",
 }
-"""Recorded as one call each, not as the thousands they consist of."""
+CELLS: dict[Callable[..., Any], str] = {
+    torch.lstm_cell: "lstm_cell",
+    torch.gru_cell: "gru_cell",
+    torch.rnn_tanh_cell: "rnn_tanh_cell",
+    torch.rnn_relu_cell: "rnn_relu_cell",
+}
+ATTENTION = "scaled_dot_product_attention"
+WHOLE = {**RECURRENT, **CELLS, torch.nn.functional.scaled_dot_product_attention: ATTENTION}
+"""Recorded as one call each, not as the many they consist of, which differ from device to device."""
+
+_WHOLE_NAMES = frozenset(WHOLE.values())
 
 _RANDOM = ("rand", "bernoulli", "normal", "uniform", "multinomial", "exponential", "dropout", "empty")
 
@@ -53,6 +64,10 @@ class Book:
         self._known[id(tensor)] = len(self.items) - 1
         self._kept.append(tensor)
         return len(self.items) - 1
+
+    def keep(self, one: Any) -> None:
+        """Keep an object, so that its identity is not another's."""
+        self._kept.append(one)
 
     def add(self, op: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], result: Any) -> None:
         """One operation that has run."""
@@ -85,7 +100,7 @@ class Book:
         sizes = [one.numel() for one in made] + [self.items[one].numel for one in inputs]
         if any(word in op for word in _RANDOM) or any(self.items[one].constant is None for one in inputs):
             return nothing
-        if max(sizes) > _LARGEST_CONSTANT or op in WHOLE.values():
+        if max(sizes) > _LARGEST_CONSTANT or op in _WHOLE_NAMES:
             return nothing
         with unset_fake_temporarily():
             real_args, real_kwargs = tree_map(self._real, (args, kwargs))
@@ -123,34 +138,97 @@ def _numbers(tensor: Tensor) -> Tensor | None:
 
 
 class Watch(TorchDispatchMode):
-    """Writes every ATen operation into the book."""
+    """Writes every ATen operation into the book.
 
-    def __init__(self, book: Book) -> None:
+    Args:
+        book: what is written into.
+        meta: whether the run is on meta. Then numbers from outside are entered as constants, and what is made is made
+            there; a question for a number (``if mask.all()``) is answered from the constants, if it can be.
+    """
+
+    def __init__(self, book: Book, *, meta: bool) -> None:
         super().__init__()
-        self._book = book
+        self._book, self._meta = book, meta
+        self._twins: dict[int, Tensor] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if self._meta:
+            args, kwargs = tree_map(self._on_meta, (args, kwargs))
+            if "device" in kwargs or _makes(func):
+                kwargs = {**kwargs, "device": _META}
+            if func is torch.ops.aten._local_scalar_dense.default:
+                return self._number(args[0])
+        result = func(*args, **kwargs)
         if not self._book.paused and func.namespace != "prim":
-            self._book.add(f"{func.namespace}.{func._schema.name.split('::')[1]}", func, args, kwargs or {}, result)
+            self._book.add(f"{func.namespace}.{func._schema.name.split('::')[1]}", func, args, kwargs, result)
         return result
+
+    def _on_meta(self, one: Any) -> Any:
+        """The twin of a tensor with numbers."""
+        if not isinstance(one, Tensor) or one.is_meta:
+            return one
+        twin = self._twins.get(id(one))
+        if twin is None:
+            twin = self._twins[id(one)] = torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device=_META)
+            self._book.enter(twin, constant=_numbers(one))
+            self._book.keep(one)
+        return twin
+
+    def _number(self, one: Tensor) -> Any:
+        constant = self._book.items[self._book.value(one)].constant
+        if constant is None:
+            raise UnknownNumberError("a number that depends on inputs or parameters was asked for")
+        return constant.item()
+
+
+class UnknownNumberError(RuntimeError):
+    """A model on meta looks at a number that is not known."""
+
+
+_META = torch.device("meta")
+
+
+@functools.cache
+def _makes(func: Any) -> bool:
+    """Whether an operation makes a tensor on a device of its choice."""
+    names = [one.name for one in func._schema.arguments]
+    tensors = any("Tensor" in str(one.type) for one in func._schema.arguments)
+    return "device" in names and not tensors
 
 
 class Whole(TorchFunctionMode):
-    """Writes a recurrent layer into the book as one call."""
+    """Writes recurrent layers, their cells and attention into the book as one call each."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, *, real: bool) -> None:
         super().__init__()
-        self._book = book
+        self._book, self._real = book, real
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         op = WHOLE.get(func)
         if op is None:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         with paused(self._book):
-            result = func(*args, **(kwargs or {}))
-        self._book.add(op, func, args, kwargs or {}, result)
+            result = func(*args, **kwargs) if self._real else _shaped(op, args, kwargs)
+        self._book.add(op, func, args, kwargs, result)
         return result
+
+
+def _shaped(op: str, args: Any, kwargs: Any) -> Any:
+    """Empty tensors of the shapes that an operation returns."""
+    x = args[0] if args else kwargs["query"]
+    if op == ATTENTION:
+        value = args[2] if len(args) > 2 else kwargs["value"]
+        return x.new_empty((*x.shape[:-1], value.shape[-1]))
+    packed = op in RECURRENT.values() and isinstance(args[3], (list, tuple))
+    states = args[2 if packed else 1]
+    states = list(states) if isinstance(states, (list, tuple)) else [states]
+    new = [one.new_empty(one.shape) for one in states]
+    if op in CELLS.values():
+        return tuple(new) if len(new) > 1 else new[0]
+    directions = 2 if args[7] else 1
+    return x.new_empty((*x.shape[:-1], directions * states[0].shape[-1])), *new
 
 
 @contextmanager

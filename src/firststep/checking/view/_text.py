@@ -123,7 +123,7 @@ def _layers(report: CheckReport, width: int) -> Iterator[str]:
         return
     yield "layers, in the order in which they ran"
     cells = [layer_row(layer, found.get(i, [])) for i, layer in enumerate(layers)]
-    used = [j for j, name in enumerate(LAYER_COLUMNS) if j < 3 or any(row[j] not in ("", "0") for row in cells)]
+    used = [j for j, name in enumerate(LAYER_COLUMNS) if j < 4 or any(row[j] not in ("", "0") for row in cells)]
     columns = [LAYER_COLUMNS[j] for j in used]
     rows: list[list[str]] = []
     left = 0
