@@ -21,7 +21,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -54,16 +54,15 @@ def main() -> int:
     order = names[::-1]
     with pool(args.processes) as workers:
         jobs = {name: workers.submit(measured, name, args.seeds, args.quick) for name in order}
-        for name in names:
-            row = jobs[name].result()
-            results["tasks"].append(row)
-            show(row)
-    results["seconds"] = round(time.monotonic() - began)
+        for done in as_completed(jobs.values()):
+            results["tasks"].append(done.result())
+            results["tasks"].sort(key=lambda row: names.index(row["task"]))
+            results["seconds"] = round(time.monotonic() - began)
+            show(done.result())
+            if args.json is not None:  # after each task, so that an interruption loses none that is done
+                args.json.parent.mkdir(parents=True, exist_ok=True)
+                args.json.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(f"\n{results['seconds']} s")
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        print(f"written: {args.json}")
     return 0
 
 
