@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import check_pages
+import quality_tables
 import recipe_pages
 from doc_messages import messages_section
 from loss_tables import TABLES as LOSS_TABLES
@@ -225,6 +226,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "accuracy": accuracy_table,
     "checks": check_pages.table,
     "check-cost": check_pages.cost,
+    "quality": quality_tables.table,
     "recipes": recipe_pages.table,
     "recipe-count": recipe_pages.count,
     "roles": lambda language: ", ".join(f"`{one}`" for one in recipes.ROLES) + "\n",

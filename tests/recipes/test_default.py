@@ -167,3 +167,22 @@ def test_a_chain_through_convolutions_flatten_and_linear_layers_is_linear() -> N
 
     torch.testing.assert_close(model(2 * x - 3 * y), 2 * model(x) - 3 * model(y), rtol=1e-9, atol=1e-12)
     assert model(x).abs().max() > 0.1
+
+
+def test_ends_of_residual_branches_are_divided_by_the_root_of_their_number() -> None:
+    layer = nn.TransformerEncoderLayer(64, 4, 256, batch_first=True)
+    model = nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
+    stds = {row.name: row.expected.std for row in fs.plan(model).rows if row.expected is not None}
+    assert stds["layers.3.linear2.weight"] == pytest.approx(1 / math.sqrt(256 * 12))
+    assert stds["layers.3.self_attn.out_proj.weight"] == pytest.approx(1 / math.sqrt(64 * 12))
+    assert stds["layers.3.linear1.weight"] == 0.125
+
+
+def test_a_layer_whose_role_cannot_be_told_is_scaled_as_any_other() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.alpha, self.beta = nn.LayerNorm(16), nn.Linear(16, 16), nn.Linear(16, 16)
+
+    stds = {row.name: row.expected.std for row in fs.plan(nn.Sequential(Odd(), Odd())).rows if row.expected is not None}
+    assert stds["1.beta.weight"] == 0.25
