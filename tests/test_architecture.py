@@ -35,7 +35,7 @@ BELOW = {
     "reporting": {*_STARTS, "losses"},
     "coordinates": {"errors", "planning", "reporting"},
     "comparing": _SHOWN,
-    "checking": {"errors", "losses", "reporting"},
+    "checking": {*_VALUES, "losses", "reporting"},
     "tour": {*_SHOWN, "checking", "comparing"},
     "cli": {*_SHOWN, "checking", "comparing", "tour"},
 }
