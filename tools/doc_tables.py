@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import check_pages
-import quality_tables
 import recipe_pages
 from doc_messages import messages_section
 from loss_tables import TABLES as LOSS_TABLES
@@ -226,7 +225,6 @@ TABLES: dict[str, Callable[[str], str]] = {
     "accuracy": accuracy_table,
     "checks": check_pages.table,
     "check-cost": check_pages.cost,
-    "quality": quality_tables.table,
     "recipes": recipe_pages.table,
     "recipe-count": recipe_pages.count,
     "roles": lambda language: ", ".join(f"`{one}`" for one in recipes.ROLES) + "\n",
