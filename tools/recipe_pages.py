@@ -80,8 +80,14 @@ def count(language: str) -> str:
     libraries = {name.partition(".")[0] for name in models if "." in name and " " not in name}
     number = len(recipes.ENTRIES)
     if language == "zh":
-        return f"{number} 张配方表，每张都与其来源一致，并以 {'、'.join(sorted(libraries))} 的真实模型检验。\n"
-    return f"{number} recipes, each equal to its source, held to the real models of {', '.join(sorted(libraries))}.\n"
+        return (
+            f"{number} 张配方表，每张都按其来源：库可安装的，以 {'、'.join(sorted(libraries))} 的真实模型检验；"
+            "其余以按来源算出的数值检验。\n"
+        )
+    return (
+        f"{number} recipes, each after its source. Those whose library installs are held to its real models "
+        f"({', '.join(sorted(libraries))}), the others to numbers computed from the source.\n"
+    )
 
 
 def table(language: str) -> str:
