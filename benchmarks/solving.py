@@ -1,12 +1,18 @@
 """Scales solved from the graph: firststep beside AnyInit on the same models, in one run.
 
-For each model and seed: is it traced as a graph; how far is the predicted strength of each layer from the measured one,
-``|log(predicted / measured)|`` of its std (AnyInit: of the root of the second moment that it predicts and measures
-itself); the largest over the least std of the hidden layers' outputs, and of the gradients with respect to them; and
-the seconds that planning and initializing take. Medians over seeds.
+For each model: is it traced as a graph; and
 
-``pip install anyinit`` for the comparison; without it only firststep is measured.
-Run: ``python benchmarks/solving.py [--seeds N] [--json FILE]`` (about three minutes on two cores).
+error, worst   how far the predicted strength of a layer is from the measured one: ``|log(predicted / measured)|`` of
+               its std, the mean and the largest over layers. Measured is the mean variance over the seeds, since a
+               prediction speaks of all draws. AnyInit predicts and measures the root of the second moment, by itself.
+signal,        the largest over the least std of the hidden layers' outputs, and of the gradients with respect to
+gradient       them, whatever the layers are. A branch that is scaled by depth counts as weak here.
+depth          the same over layers that are alike: of one type, and named alike but for their first number, as
+               blocks are. That is what depth does to the signal and the gradient. The worst group of each model.
+s              seconds to plan and to initialize; AnyInit's without its check on the batch.
+
+Medians over seeds. ``pip install anyinit`` for the comparison; without it only firststep is measured.
+Run: ``python benchmarks/solving.py [--seeds N] [--json FILE]`` (about a minute on two cores with one seed).
 """
 
 from __future__ import annotations
@@ -15,9 +21,10 @@ import argparse
 import importlib
 import json
 import math
+import re
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +36,8 @@ from torch.utils._pytree import tree_flatten
 from firststep.solving import plan_auto
 
 Row = dict[str, Any]
+
+RANGES = ("signal", "gradient", "depth signal", "depth gradient")
 
 
 def ours(model: nn.Module, batch: Any, seed: int) -> Row:
@@ -51,9 +60,8 @@ def anyinits(anyinit: Any) -> Callable[[nn.Module, Any, int], Row]:
         anyinit.initialize(model, "analytic", seed=seed)
         seconds = time.perf_counter() - begin
         report = anyinit.initialize(model, "analytic", batch, seed=seed)
-        pairs = [(one.predicted, one.measured) for one in report.layers if one.predicted and one.measured]
-        errors = [abs(math.log(a / b)) / 2 for a, b in pairs]
-        return {"seconds": seconds, "errors": errors, "traced": report.graph_fidelity == "graph"}
+        pairs = {one.name: (one.predicted, one.measured) for one in report.layers if one.predicted and one.measured}
+        return {"seconds": seconds, "squares": pairs, "traced": report.graph_fidelity == "graph"}
 
     return start
 
@@ -97,13 +105,33 @@ def run(start: Callable[[nn.Module, Any, int], Row], name: str, seed: int) -> Ro
     stds, gradients = measured(model, batch)
     if "predicted" in row:
         predicted = row.pop("predicted")
-        row["errors"] = [abs(math.log(predicted[one] / std)) for one, std in stds.items() if predicted.get(one) and std]
-    hidden = [stds[one] for one in gradients if stds[one] > 0]
-    row["signal"] = max(hidden) / min(hidden)
-    row["gradient"] = max(gradients.values()) / max(min(gradients.values()), 1e-30)
-    row["error"] = statistics.mean(row["errors"]) if row["errors"] else None
-    row["worst"] = max(row.pop("errors"), default=None)
+        row["squares"] = {one: (predicted[one] ** 2, std**2) for one, std in stds.items() if predicted.get(one) and std}
+    hidden = {one: stds[one] for one in gradients if stds[one] > 0}
+    kinds = {name: type(module).__name__ for name, module in model.named_modules()}
+    row["signal"], row["gradient"] = reach(hidden.values()), reach(gradients.values())
+    row["depth signal"], row["depth gradient"] = (over_depth(found, kinds) for found in (hidden, gradients))
     return row
+
+
+def reach(found: Iterable[float]) -> float:
+    """The largest over the least."""
+    every = list(found)
+    return max(every) / max(min(every), 1e-30)
+
+
+def over_depth(found: dict[str, float], kinds: dict[str, str]) -> float:
+    """:func:`reach` among layers of one type whose names differ in their first number only; the worst."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for name, one in found.items():
+        groups.setdefault((re.sub(r"(?<![^.])\d+(?![^.])", "*", name, count=1), kinds[name]), []).append(one)
+    return max(reach(group) for group in groups.values())
+
+
+def errors(rows: Sequence[Row]) -> list[float]:
+    """``|log(predicted / measured)|`` of each layer's std, both variances averaged over the seeds."""
+    layers = [name for name in rows[0]["squares"] if all(name in row["squares"] for row in rows)]
+    sums = [[sum(row["squares"][name][i] for row in rows) for i in (0, 1)] for name in layers]
+    return [abs(math.log(predicted / measured)) / 2 for predicted, measured in sums]
 
 
 def median(rows: Sequence[Row]) -> Row:
@@ -111,18 +139,17 @@ def median(rows: Sequence[Row]) -> Row:
     failed = [row for row in rows if "failed" in row]
     if failed:
         return failed[0]
-    keys = ("seconds", "error", "worst", "signal", "gradient")
-    numbers = {key: [row[key] for row in rows if row[key] is not None] for key in keys}
-    made: Row = {key: statistics.median(found) if found else None for key, found in numbers.items()}
+    far = errors(rows)
+    made: Row = {"error": statistics.mean(far) if far else None, "worst": max(far, default=None)}
+    made |= {key: statistics.median([row[key] for row in rows]) for key in (*RANGES, "seconds")}
     return {**made, "traced": all(row["traced"] for row in rows)}
 
 
 def show(name: str, who: str, row: Row) -> str:
     if "failed" in row:
         return f"{name:<32}{who:<11}failed: {row['failed'][:70]}"
-    cells = (f"{row[key]:>10.3g}" if row[key] is not None else f"{'-':>10}" for key in ("error", "worst"))
-    ranges = f"{row['signal']:>10.3g}{row['gradient']:>10.3g}{row['seconds']:>9.2f}"
-    return f"{name:<32}{who:<11}{'graph' if row['traced'] else 'guess':<6}{''.join(cells)}{ranges}"
+    cells = (f"{row[key]:>10.3g}" if row[key] is not None else f"{'-':>10}" for key in ("error", "worst", *RANGES))
+    return f"{name:<32}{who:<11}{'graph' if row['traced'] else 'guess':<6}{''.join(cells)}{row['seconds']:>9.2f}"
 
 
 def main() -> None:
@@ -139,7 +166,8 @@ def main() -> None:
         print("anyinit is not installed: pip install anyinit")
     for start in starts.values():
         run(start, "LSTM", 0)  # what is loaded once is not timed
-    head = f"{'error':>10}{'worst':>10}{'signal':>10}{'gradient':>10}{'s':>9}"
+    heads = ("error", "worst", "signal", "gradient", "depth", "depth g.")
+    head = "".join(f"{one:>10}" for one in heads) + f"{'s':>9}"
     print(f"{'':<32}{'':<11}{'':<6}{head}")
     results: dict[str, dict[str, Row]] = {}
     for name in MODELS:

@@ -146,6 +146,74 @@ def test_a_tied_embedding_has_the_heads_scale_and_positions_follow() -> None:
     assert positions.std == pytest.approx(tokens.std, rel=0.01)
 
 
+class Amplified(nn.Module):
+    """Embeddings times the root of the width, as in Vaswani et al. 2017."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.head = nn.Embedding(50, 64), nn.Linear(64, 50)
+        self.positions: Tensor
+        self.register_buffer("positions", torch.randn(16, 64))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.tokens(ids) * 8.0 + self.positions)
+
+
+def test_an_embedding_that_is_multiplied_is_drawn_that_much_smaller() -> None:
+    plan = plan_auto(Amplified(), torch.randint(0, 50, (4, 16)))
+
+    rows = {row.name: row for row in plan.rows}
+    assert repr(rows["tokens.weight"].scheme) == "normal(std=0.125)"
+    assert plan.signal["head"].std == pytest.approx(0.5, rel=0.03)
+
+
+class Joined(nn.Module):
+    """A strong and a weak part of one layer's input, as in a U-Net."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.both = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(128, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weak = 0.1 * F.relu(self.first(x))
+        return self.both(torch.cat([self.second(x), weak], -1))
+
+
+def test_what_is_concatenated_is_as_strong_as_what_it_is_joined_with() -> None:
+    """E[(0.1 relu(z))^2] = 0.005 for the one part and for the other."""
+    plan = plan_auto(Joined(), torch.empty(32, 64, device="meta"))
+
+    assert plan.signal["second"].std == pytest.approx(math.sqrt(0.005), rel=0.02)
+
+
+def test_a_long_tanh_chain_is_orthogonal_and_predicted_to_one_percent() -> None:
+    """An orthogonal matrix keeps lengths: what is left of chance is the law of tanh's inputs."""
+    model, x = chain(nn.Tanh), torch.randn(64, 256, generator=torch.Generator().manual_seed(1))
+    plan = plan_auto(model, x)
+
+    plan.apply(seed=0)
+
+    values = torch.linalg.svdvals(model[10].weight.detach())
+    assert (values.max() / values.min()).item() == pytest.approx(1, abs=1e-3)
+    measured = stds(model, x)
+    assert all(plan.signal[name].std == pytest.approx(measured[name], rel=0.015) for name in measured if name != "60")
+
+
+def test_an_lstm_cell_remembers() -> None:
+    class Stepped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.LSTMCell(16, 32)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.cell(x)[0]
+
+    rows = {row.name: row for row in plan_auto(Stepped(), torch.randn(4, 16)).rows}
+
+    assert repr(rows["cell.weight_hh"].scheme) == "orthogonal()"
+    assert repr(rows["cell.bias_ih"].scheme) == "gate_bias(forget=1.0)"
+
+
 def test_a_layer_used_twice_has_one_scale() -> None:
     shared = nn.Linear(64, 64)
     model = nn.Sequential(shared, nn.Tanh(), shared, nn.Tanh(), nn.Linear(64, 4))

@@ -92,9 +92,12 @@ def auto(model: nn.Module, example_inputs: Inputs, *, strict: bool = True) -> So
     Source: He et al. 2015 (arXiv 1502.01852); Schoenholz et al. 2017 (arXiv 1611.01232) for chi and the depth scale;
     Balduzzi et al. 2017 (arXiv 1702.08591); Zhang et al. 2019, Fixup (arXiv 1901.09321), for branches scaled by depth.
     """
-    run = record(model, example_inputs, train=True)
-    unit = Unit()
-    shape = Structure(run, walked(run, example_inputs, unit), unit.uses)
+    return _solved(model, record(model, example_inputs, train=True), example_inputs, strict=strict)
+
+
+def _solved(model: nn.Module, run: Record, example_inputs: Inputs, *, strict: bool) -> Solution:
+    unit = Unit(run)
+    shape = Structure(run, walked(run, example_inputs, unit, sketch=True), unit.uses)
     solver = Solver(model, run, shape, Measured(model, run, {}))
     walk = walked(run, example_inputs, solver, solver)
     missed = _missed(model, run, solver)
@@ -139,11 +142,11 @@ def plan_auto(
     <Plan: 4 parameters, 4 set, 0 kept; print it to see>
     """
     own = list(rules)
-    solution = auto(model, example_inputs, strict=strict and not own)
+    run = record(model, example_inputs, train=True)
+    solution = _solved(model, run, example_inputs, strict=strict and not own)
     made = planning.plan(model, [*own, solution.recipe], strict=strict, only=only)
     signal = solution.signal
     if own or only is not None:
-        run = record(model, example_inputs, train=True)
         source = Measured(model, run, moments_of(made.rows, run))
         signal = report(walked(run, example_inputs, source), run, signal.notes)
     kept = {field.name: getattr(made, field.name) for field in fields(made)}

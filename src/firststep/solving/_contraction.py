@@ -12,7 +12,7 @@ from torch import Tensor
 from ._axes import Axes, Label, axis_of, label
 from ._gaussian import softmax_overlap
 from ._record import Call
-from ._value import Function, Logits, Moments4, Value
+from ._value import MASKED, UNIT, Function, Logits, Moments4, Value
 from ._walk import Spread, Walk, mapped_moments
 
 
@@ -182,6 +182,8 @@ def softmax(walk: Walk, call: Call) -> Sequence[Value] | None:
     value, dim = walk.argument(call, 0), call.args[1]
     if not isinstance(value, Value) or value.fixed:
         return None
+    if walk.sketch:
+        return [walk.normal(call.outputs[0], value.axes, UNIT)]
     axis = value.axes[dim]
     shared = value.moments.same if label(axis) != "feature" else value.moments.mean**2
     variance = max(value.moments.second - shared, 0.0)
@@ -234,6 +236,8 @@ def attention(walk: Walk, call: Call) -> Sequence[Value] | None:
     q, k, v = (walk.argument(call, position, name) for position, name in enumerate(names))
     if not (isinstance(q, Value) and isinstance(k, Value) and isinstance(v, Value)):
         return None
+    if walk.sketch:
+        return [walk.normal(call.outputs[0], (*q.axes[:-1], v.axes[-1]), UNIT)]
     places = [next(i for i, one in enumerate(call.inputs) if walk.values.get(one) is value) for value in (q, k, v)]
     shapes = [walk.record.items[call.inputs[place]].shape for place in places]
     width, rows, tokens = shapes[0][-1], shapes[0][-2], shapes[1][-2]
@@ -281,7 +285,7 @@ def _masked(mask: Any, causal: bool, rows: int, tokens: int) -> tuple[tuple[int,
     if causal:
         return tuple((min(row + 1, tokens), 1 / rows) for row in range(rows))
     if isinstance(mask, Value) and isinstance(mask.constant, Tensor):
-        numbers = mask.constant if mask.constant.dtype is torch.bool else mask.constant > -1e4
+        numbers = mask.constant if mask.constant.dtype is torch.bool else mask.constant > MASKED
         counts = numbers.expand(*numbers.shape[:-1], tokens).sum(-1).flatten().clamp(min=1)
         sizes, times = counts.unique(return_counts=True)
         return tuple(zip(sizes.tolist(), (times / times.sum()).tolist(), strict=True))

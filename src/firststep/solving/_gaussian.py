@@ -168,10 +168,11 @@ def overlap(f: Function, mean: float, variance: float, covariance: float) -> flo
     return (outer * given * given).sum().item()
 
 
-def largest(count: int, f: Function, mean: float, variance: float, covariance: float) -> tuple[float, float]:
-    """First and second moment of ``f(max of count)`` for equally correlated normal numbers; f increasing.
+def largest(count: int, f: Function, mean: float, variance: float, covariance: float) -> tuple[float, float, float]:
+    """E[y], E[y^2] and E[y y'] of ``y = f(max of count)`` for equally correlated normal numbers; f increasing.
 
-    The largest of ``count`` independent e has the density ``count phi(e) Phi(e)^(count - 1)``.
+    y' is that of other numbers, correlated with the first as these are among themselves. The largest of ``count``
+    independent e has the density ``count phi(e) Phi(e)^(count - 1)``.
     """
     shared, own = max(min(covariance, variance), 0.0), max(variance - max(covariance, 0.0), 0.0)
     u, outer = grid(161)
@@ -181,7 +182,33 @@ def largest(count: int, f: Function, mean: float, variance: float, covariance: f
     with torch.no_grad():
         x = mean + math.sqrt(shared) * u[:, None] + math.sqrt(own) * e
         y = f(x.flatten()).reshape(x.shape)
-    return (outer * (y * inner).sum(1)).sum().item(), (outer * (y * y * inner).sum(1)).sum().item()
+    given = (y * inner).sum(1)
+    return (outer @ given).item(), (outer @ (y * y * inner).sum(1)).item(), (outer @ given.square()).item()
+
+
+def rearranged(f: Function, mean: float, variance: float) -> Function:
+    """The increasing function whose value of x ~ N(mean, variance) is distributed as that of f; f, if it increases.
+
+    >>> folded = rearranged(torch.abs, 0.0, 1.0)
+    >>> round(folded(torch.zeros(1)).item(), 1)  # the median of |x|, 0.674
+    0.7
+    """
+    z, weights = grid(1024)
+    std = math.sqrt(max(variance, 0.0))
+    with torch.no_grad():
+        values = f(mean + std * z)
+    if std == 0.0 or not (values.diff()[z[1:].abs() < 5] < 0).any():
+        return f
+    values, order = values.sort()
+    share = weights[order].cumsum(0) - weights[order] / 2
+
+    def increasing(x: Tensor) -> Tensor:
+        part = torch.special.ndtr((x.double() - mean) / std)
+        at = torch.searchsorted(share, part).clamp(1, len(share) - 1)
+        low, high = share[at - 1], share[at]
+        return torch.lerp(values[at - 1], values[at], ((part - low) / (high - low)).clamp(0, 1))
+
+    return increasing
 
 
 def softmax_overlap(count: int, variance: float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from ._axes import axis_of, resized
 from ._contraction import contracted, mirrored
 from ._record import Call
@@ -83,12 +85,22 @@ def embedding(walk: Walk, call: Call) -> Sequence[Value] | None:
     shape, position = walk.shape(call), call.outputs[0]
     axes = (*(indices.axes if isinstance(indices, Value) else ()), axis_of("feature", shape[-1]))
     fixed = isinstance(indices, Value) and indices.constant is not None  # positions: the same for every example
+    repeated = _repeated(indices.constant) if isinstance(indices, Value) and indices.constant is not None else 0.0
     if len(axes) != len(shape):
         axes = resized(
             (axis_of("example", 1), *(axis_of("position", 1),) * (len(shape) - 2), axis_of("feature", 1)), shape
         )
-    moments = Moments4(spread.mean, spread.second, square, spread.second if fixed else square)
+    same = square + repeated * (spread.second - square)
+    moments = Moments4(spread.mean, spread.second, same, spread.second if fixed else square)
     return [walk.normal(position, axes, moments)]
+
+
+def _repeated(indices: Tensor) -> float:
+    """The part of the pairs of positions that hold the same index."""
+    row = indices.reshape(-1, indices.shape[-1])[0] if indices.dim() else indices.reshape(1)
+    times = row.unique(return_counts=True)[1].double()
+    pairs = len(row) * (len(row) - 1)
+    return ((times * (times - 1)).sum() / pairs).item() if pairs else 1.0
 
 
 def bilinear(walk: Walk, call: Call) -> Sequence[Value] | None:

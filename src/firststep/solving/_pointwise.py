@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from ._axes import broadcast, resized_front
 from ._gaussian import grid, sum_points
 from ._record import Call, Ref
-from ._value import Function, Logits, Moments4, Value
+from ._value import MASKED, UNIT, Function, Logits, Moments4, Value
 from ._walk import Walk, numbers
 
-_MASKED = -1e4
-"""Numbers below this, added to logits, stand for minus infinity."""
+_ARITHMETIC = frozenset(
+    f"aten.{name}" for name in ("pow", "square", "rsqrt", "sqrt", "reciprocal", "mul", "div", "add")
+)
+"""What norms are written with; a sketch must see that they normalize."""
 
 
 def pointwise(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -29,6 +32,8 @@ def pointwise(walk: Walk, call: Call) -> Sequence[Value] | None:
     signals = [walk.values[one.value] for one in refs if not _is_number(walk.values[one.value])]
     if not signals or len(call.outputs) != 1:
         return None
+    if len(signals) == 1 and signals[0].parameter is not None:
+        return _moved(walk, call, signals[0])
     axes = signals[0].axes
     for one in signals[1:]:
         axes = broadcast(axes, one.axes, walk.shape(call))
@@ -44,6 +49,19 @@ def _is_number(value: Value) -> bool:
     return value.constant is not None and value.constant.numel() == 1
 
 
+def _moved(walk: Walk, call: Call, value: Value) -> Sequence[Value] | None:
+    """A parameter converted, or with a number added."""
+    op = call.op.removesuffix("_")
+    if op == "aten._to_copy":
+        return [value]
+    given = [walk.argument(call, position) for position in range(2)]
+    number = [one.constant.item() if isinstance(one, Value) and one.constant is not None else one for one in given]
+    number = [one for one in number if isinstance(one, (int, float))]
+    if op != "aten.add" or len(number) != 1 or call.kwargs.get("alpha", 1) != 1:
+        return None
+    return [replace(value, offset=value.offset + number[0])]
+
+
 def _composed(walk: Walk, call: Call) -> Function | None:
     """The operation as a function of its one base; its numbers are written into it."""
 
@@ -55,6 +73,8 @@ def _composed(walk: Walk, call: Call) -> Function | None:
             return repr(value.constant.item())
         return value.function.key if value.function else "x"
 
+    leaves, spec = tree_flatten((call.args, kwargs_of(call)))
+
     def filled(one: Any, x: Tensor) -> Any:
         if not isinstance(one, Ref):
             return one
@@ -64,10 +84,9 @@ def _composed(walk: Walk, call: Call) -> Function | None:
         return value.function.of(x.clone()) if value.function else x.clone()
 
     def apply(x: Tensor) -> Tensor:
-        args, kwargs = tree_map(lambda one: filled(one, x), (call.args, kwargs_of(call)))
+        args, kwargs = tree_unflatten([filled(one, x) for one in leaves], spec)
         return call.function(*args, **kwargs).to(torch.float64)
 
-    leaves, _ = tree_flatten((call.args, kwargs_of(call)))
     spelling = f"{call.function}({', '.join(str(key(one)) for one in leaves)})"
     return Function(spelling, apply)
 
@@ -79,7 +98,8 @@ def kwargs_of(call: Call) -> dict[str, Any]:
 
 def _affine(walk: Walk, call: Call, value: Value, axes: Any, function: Function) -> Value:
     """A function of one value; a multiple of it is still the same sum of terms."""
-    made = walk.mapped(call.outputs[0], axes, value.base, function)
+    exact = not walk.sketch or call.op.removesuffix("_") in _ARITHMETIC
+    made = walk.mapped(call.outputs[0], axes, value.base, function, exact=exact)
     slope = _scale(walk, call)
     if slope is None:
         return made
@@ -151,14 +171,14 @@ def _sum(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
     points = (
         None
         if fixed or abs(cross.second - left.mean * right.mean) > 1e-9 * moments.second
-        else _law(a, b, sign, moments)
+        else _law(walk, a, b, sign, moments)
     )
     return [walk.normal(position, axes, moments, terms=terms, logits=_open(logits), points=points)]
 
 
-def _law(a: Value, b: Value, sign: float, moments: Moments4) -> Tensor | None:
+def _law(walk: Walk, a: Value, b: Value, sign: float, moments: Moments4) -> Tensor | None:
     """Quantiles of ``a + sign b`` for independent values one of which is not normal, such as relu(x) + b."""
-    if a.function is None and b.function is None and a.base.points is None and b.base.points is None:
+    if walk.sketch or (a.function is None and b.function is None and a.base.points is None and b.base.points is None):
         return None
     z, _ = grid(129)
     x, y = (one.base.at(z) if one.function is None else one.function.of(one.base.at(z).clone()) for one in (a, b))
@@ -222,9 +242,9 @@ def _quotient(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
 def _mask_added(a: Value, b: Value) -> Tensor | None:
     """The entries of ``a`` that survive the addition of ``b``, when b is a mask of minus infinities."""
     added = numbers(b)
-    if added is None or not added.is_floating_point() or not (added < _MASKED).any():
+    if added is None or not added.is_floating_point() or not (added < MASKED).any():
         return None
-    return added >= _MASKED
+    return added >= MASKED
 
 
 def _with_mask(walk: Walk, call: Call, value: Value, axes: Any, open_: Tensor) -> Value:
@@ -243,7 +263,7 @@ def _filled(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
     number = number.constant.item() if isinstance(number, Value) and number.constant is not None else number
     if not isinstance(value, Value) or value.fixed or isinstance(number, Value):
         return None
-    if number < _MASKED:
+    if number < MASKED:
         full = torch.ones(walk.shape(call)[-1], dtype=torch.bool) if mask is None else ~mask.bool()
         return [_with_mask(walk, call, value, axes, full)]
     if mask is None:
@@ -261,7 +281,7 @@ def _where(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
         filler = numbers(number) if isinstance(number, Value) else number
         filler = filler.double().max().item() if isinstance(filler, Tensor) else filler
         if isinstance(value, Value) and not value.fixed and isinstance(filler, (int, float)):
-            if filler < _MASKED:
+            if filler < MASKED:
                 return [_with_mask(walk, call, value, axes, chosen)]
             return [_mixed(walk, call, value, axes, 1 - chosen.double().mean().item(), filler, index)]
     return None
@@ -284,6 +304,8 @@ def _two(walk: Walk, call: Call, signals: Sequence[Value], axes: Any) -> Sequenc
     """
     if len(signals) != 2:
         return None
+    if walk.sketch:
+        return [walk.normal(call.outputs[0], axes, UNIT)]
     pair = [
         _moments(walk, one, two, axes, "scale") if one.fixed else one.base.moments
         for one, two in (signals, signals[::-1])

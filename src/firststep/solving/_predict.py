@@ -17,7 +17,7 @@ from ._record import Record
 from ._rules import GENERAL, RULES
 from ._run import Inputs, arguments, record
 from ._signal import LayerSignal, Signal
-from ._value import Moments4, Value
+from ._value import UNIT, Moments4, Value
 from ._views import as_strong
 from ._walk import Source, Walk, responded
 
@@ -60,10 +60,10 @@ def predict(model: nn.Module, inputs: Inputs, moments: Mapping[str, Any] | Itera
     return report(walked(run, inputs, source), run)
 
 
-def walked(run: Record, inputs: Inputs, source: Source, follower: Any = None) -> Walk:
+def walked(run: Record, inputs: Inputs, source: Source, follower: Any = None, *, sketch: bool = False) -> Walk:
     """A walk through the whole record; ``follower.walk`` is set before it starts, to look back along it."""
     axes, given = _inputs(run, inputs)
-    walk = Walk(run, source, given, axes)
+    walk = Walk(run, source, given, axes, sketch=sketch)
     if follower is not None:
         follower.walk = walk
     return walk.run(RULES, GENERAL, as_strong)
@@ -90,7 +90,7 @@ def measured(tensor: Tensor, axes: Axes) -> Moments4:
     Moments4(mean=2.5, second=7.5, same=6.25, other=5.5)
     """
     if tensor.is_meta or hasattr(tensor, "fake_mode") or not tensor.numel():
-        return Moments4(0.0, 1.0, 0.0, 0.0)
+        return UNIT
     x = tensor.detach().to("cpu", torch.float64)
     labels = [label(axis) for axis in axes]
     order = [dim for name in ("example", "position", "feature") for dim, one in enumerate(labels) if one == name]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._axes import resized
+from ._axes import axis_of, resized
 from ._record import Call, Ref
-from ._value import RELU, SIGMOID, TANH, Function, Moments4, Value
+from ._value import KINDS, RELU, SIGMOID, TANH, UNIT, Function, Moments4, Value
 from ._walk import Spread, Walk, mapped_moments
 
 _ZERO = Moments4.constant(0.0)
@@ -133,7 +133,7 @@ def _plain(function: Function) -> Callable[[Sequence[_Gate], Moments4, int, _Ste
     return step
 
 
-_CELLS: dict[str, tuple[int, Callable[..., _Step]]] = {
+CELLS: dict[str, tuple[int, Callable[..., _Step]]] = {
     "lstm": (4, _lstm),
     "gru": (3, _gru),
     "rnn_tanh": (1, _plain(TANH)),
@@ -142,13 +142,19 @@ _CELLS: dict[str, tuple[int, Callable[..., _Step]]] = {
 
 
 def recurrent(walk: Walk, call: Call) -> Sequence[Value] | None:
-    """``lstm(x, states, weights, biases, layers, dropout, train, bidirectional, batch_first)`` and its like."""
-    if isinstance(call.args[3], (list, tuple)):  # a packed sequence
-        return None
-    value, names = walk.value(call, 0), _names(walk, call.args[2])
-    biases, layers, drop, train, both, batch_first = call.args[3:9]
-    shape = list(walk.record.items[call.inputs[0]].shape)
-    steps = shape[1] if batch_first and len(shape) > 2 else shape[0]
+    """``lstm(x, states, weights, biases, layers, dropout, train, bidirectional, batch_first)`` and its like.
+
+    For a packed sequence the second argument is the number of examples at each step, and there is no ``batch_first``.
+    """
+    value, shape = walk.value(call, 0), list(walk.record.items[call.inputs[0]].shape)
+    by_step = isinstance(call.args[3], (list, tuple))
+    names = _names(walk, call.args[3 if by_step else 2])
+    if by_step:
+        biases, layers, drop, train, both = call.args[4:9]
+        steps = walk.record.items[call.inputs[1]].shape[0]
+    else:
+        biases, layers, drop, train, both, batch_first = call.args[3:9]
+        steps = shape[1] if batch_first and len(shape) > 2 else shape[0]
     fan_x, moments, gain, done = shape[-1], value.moments, 1.0, None
     directions = 2 if both else 1
     per = len(names) // (layers * directions)
@@ -182,16 +188,11 @@ def _layer(
     walk: Walk, op: str, names: Sequence[str], biases: bool, x: Moments4, fan_x: int, steps: int
 ) -> tuple[Moments4, _Step, int, float]:
     """One layer in one direction: the average state, the last one, its width, and the gradient's factor."""
-    count, step = _CELLS[op]
+    count, step = CELLS[op]
     rows, fan_h = walk.record.shapes[names[1]]
-    spreads = [walk.spread(names[0], "gates", fan=fan_x, second=x.second, steps=steps)]
-    spreads.append(walk.spread(names[1], "state", fan=fan_h, steps=steps))
-    spreads += [walk.spread(one, "gate bias") for one in names[2:4]] if biases else [Spread(0.0, 0.0)] * 2
-    first, state, *bias = spreads
-    gates = [
-        _Gate(first.gate(g, count), state.gate(g, count), (bias[0].gate(g, count), bias[1].gate(g, count)))
-        for g in range(count)
-    ]
+    gates, second = _gates(walk, names if biases else names[:2], count, x, steps)
+    if walk.sketch:
+        return UNIT, _Step(UNIT, UNIT), fan_h, 1.0
     states = [_Step(_ZERO, _ZERO)]
     for _ in range(steps):
         states.append(step(gates, x, fan_x, states[-1], fan_h))
@@ -200,7 +201,64 @@ def _layer(
             break
     average = _over_time(states[1:])
     kept = min(steps, 1 / max(1 - states[-1].memory ** 2, 1e-6))
-    return average, states[-1], fan_h, rows * spreads[0].second * states[-1].gain * kept
+    return average, states[-1], fan_h, rows * second * states[-1].gain * kept
+
+
+def _gates(walk: Walk, names: Sequence[str], count: int, x: Moments4, steps: int) -> tuple[list[_Gate], float]:
+    """What feeds each gate, and the second moment of the input's weights."""
+    fans = [walk.record.shapes[one][1] for one in names[:2]]
+    first = walk.spread(names[0], "gates", fan=fans[0], second=x.second, steps=steps)
+    state = walk.spread(names[1], "state", fan=fans[1], steps=steps)
+    a, b = [walk.spread(one, "gate bias") for one in names[2:4]] or [Spread(0.0, 0.0)] * 2
+    found = [
+        _Gate(first.gate(g, count), state.gate(g, count), (a.gate(g, count), b.gate(g, count))) for g in range(count)
+    ]
+    return found, first.second
+
+
+def cell(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``lstm_cell(x, states, w_ih, w_hh, b_ih, b_hh)`` and its like: one step."""
+    count, step = CELLS[call.op.removesuffix("_cell")]
+    value, given = walk.value(call, 0), call.args[1]
+    states: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
+    held = [walk.values[one.value] for one in states]
+    names = _names(walk, call.args[2:])
+    rows, fan_h = walk.record.shapes[names[1]]
+    gates, second = _gates(walk, names, count, value.moments, 1)
+    before: list[Moments4] = [walk.beside(one, one.axes, "state") if one.fixed else one.moments for one in held]
+    if walk.sketch:
+        done = _Step(UNIT, UNIT)
+    else:
+        done = step(gates, value.moments, walk.record.shapes[names[0]][1], _Step(before[0], before[-1]), fan_h)
+    found = []
+    for output, state, old in zip(
+        call.outputs, (done.hidden, done.cell), (call.inputs[1], call.inputs[len(held)]), strict=False
+    ):
+        walk.link(output, call.inputs[0], rows * second * done.gain)
+        walk.link(output, old, done.memory**2)
+        found.append(walk.normal(output, resized(value.axes, walk.record.items[output].shape), state))
+    return found
+
+
+def packed(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``_pack_padded_sequence(x, lengths, batch_first)``: the steps of all examples, one below the other."""
+    value, data, counts = walk.value(call, 0), call.outputs[0], call.outputs[1]
+    shape = walk.record.items[data].shape
+    walk.link(data, call.inputs[0], walk.size(data) / walk.size(call.inputs[0]))
+    axes = (axis_of("position", shape[0]), *value.axes[2:])
+    return [walk.normal(data, axes, value.moments), walk.normal(counts, (axis_of("position", 1),), UNIT)]
+
+
+def unpacked(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``_pad_packed_sequence(data, counts, batch_first, number, length)``: zeros after the end of the short ones."""
+    value, output = walk.value(call, 0), call.outputs[0]
+    shape = walk.record.items[output].shape
+    part = walk.size(call.inputs[0]) / walk.size(output)
+    walk.link(output, call.inputs[0], 1.0)
+    axes = (axis_of("example", shape[0]), axis_of("position", shape[1]), *value.axes[1:])
+    axes = axes if call.args[2] else (axes[1], axes[0], *axes[2:])
+    one = value.moments
+    return [walk.normal(output, resized(axes, shape), Moments4(*(part * getattr(one, kind) for kind in KINDS)))]
 
 
 def _over_time(states: Sequence[_Step]) -> Moments4:

@@ -10,7 +10,7 @@ from ._contraction import added_product, attention, linear, matrix_product, soft
 from ._layers import bilinear, convolution, embedding, glu
 from ._pointwise import pointwise
 from ._record import Call
-from ._recurrent import recurrent
+from ._recurrent import CELLS, cell, packed, recurrent, unpacked
 from ._statistics import (
     average_pool,
     batch_norm,
@@ -34,7 +34,7 @@ def prelu(walk: Walk, call: Call) -> Sequence[Value] | None:
     inner = value.function.of if value.function else lambda x: x
     key = (f"aten.leaky_relu({slope})", value.function.key if value.function else "x")
     function = Function(key, lambda x: torch.nn.functional.leaky_relu(inner(x), slope))
-    return [walk.mapped(call.outputs[0], value.axes, value.base, function)]
+    return [walk.mapped(call.outputs[0], value.axes, value.base, function, exact=not walk.sketch)]
 
 
 def log_softmax(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -95,7 +95,10 @@ RULES: dict[str, Rule] = {
     **_named(max_pool, "adaptive_max_pool3d"),
     **_named(upsample, "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d"),
     **_named(upsample, "upsample_bilinear2d", "upsample_linear1d", "upsample_trilinear3d"),
-    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent),
+    **dict.fromkeys(CELLS, recurrent),
+    **{f"{name}_cell": cell for name in CELLS},
+    **_named(packed, "_pack_padded_sequence"),
+    **_named(unpacked, "_pad_packed_sequence"),
     "scaled_dot_product_attention": attention,
     "write": written,
 }

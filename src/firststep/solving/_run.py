@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from ..errors import SolveError
 from ._record import Layer, Record
-from ._watch import Book, Watch, Whole
+from ._watch import Book, UnknownNumberError, Watch, Whole
 
 Inputs = Any
 """A tensor, a tuple of positional arguments, or a mapping of keyword arguments."""
@@ -31,8 +31,8 @@ def record(model: nn.Module, inputs: Inputs, *, train: bool | None = None) -> Re
     """Run a copy of ``model`` once and write down what it did.
 
     The copy's tensors have no storage: they are on meta, or fake ones where the model asks for its own device or for
-    what meta lacks. Where it looks at numbers (``if x.sum() > 0``) it is run again on a copy that shares the parameters'
-    memory and reads them only.
+    what meta lacks. Where it looks at numbers (``if x.sum() > 0``) it is run again on a copy that shares the memory of
+    the parameters and reads them only.
 
     Args:
         model: on any device, meta included; it is not touched.
@@ -48,17 +48,19 @@ def record(model: nn.Module, inputs: Inputs, *, train: bool | None = None) -> Re
         raise SolveError(f"{lazy[0]!r} has no shape yet. Run the model once on an example, then plan")
     try:
         return _Run(model, train, "meta").of(positional, keyword)
+    except UnknownNumberError as error:
+        looked: Exception = error
     except SolveError:  # what is wrong shows again on fake tensors, and what was meta's fault does not
-        pass
-    try:
-        return _Run(model, train, "fake").of(positional, keyword)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        if any(one.is_meta for one in (*model.parameters(), *tree_flatten((positional, keyword))[0]) if _tensor(one)):
-            raise SolveError(
-                f"{type(model).__name__}.forward looks at numbers, which tensors on meta do not have: {error}. Give a "
-                "model and example_inputs with numbers"
-            ) from error
-        return _Run(model, train, "real").of(positional, keyword)
+        try:
+            return _Run(model, train, "fake").of(positional, keyword)
+        except (DataDependentOutputException, DynamicOutputShapeException) as error:
+            looked = error
+    if any(one.is_meta for one in (*model.parameters(), *tree_flatten((positional, keyword))[0]) if _tensor(one)):
+        raise SolveError(
+            f"{type(model).__name__}.forward looks at numbers, which tensors on meta do not have: {looked}. Give a "
+            "model and example_inputs with numbers"
+        ) from looked
+    return _Run(model, train, "real").of(positional, keyword)
 
 
 def arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -112,7 +114,7 @@ class _Run:
     def _forward(self, shadow: nn.Module, args: Any, kwargs: Any) -> Any:
         try:
             return shadow(*args, **kwargs)
-        except (DataDependentOutputException, DynamicOutputShapeException):
+        except (DataDependentOutputException, DynamicOutputShapeException, UnknownNumberError):
             raise
         except Exception as error:  # the user's forward may raise anything
             raise SolveError(

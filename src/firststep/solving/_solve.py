@@ -15,7 +15,8 @@ from ..init import Scheme, Site, site_of
 from ._critical import Entry, entry
 from ._measured import Measured, planned
 from ._record import Record
-from ._structure import Structure
+from ._structure import Structure, is_bias
+from ._tables import amplified, is_head, lookups, partner, ties
 from ._value import RELU, TANH
 from ._walk import Spread, Use, Walk
 
@@ -61,7 +62,9 @@ class Solver:
         self._frozen = {name for name, one in model.named_parameters(remove_duplicate=False) if not one.requires_grad}
         self._norms = self._branch_norms()
         self._starts: dict[int, float] = {}
-        self._tied = self._heads()
+        self._looked_up = lookups(shape)
+        self._tied = ties(shape)
+        self._links: dict[Site, Choice] = {}
 
     def spread(self, name: str, use: Use) -> Spread:
         """See :class:`Source`."""
@@ -84,11 +87,13 @@ class Solver:
             if count and count > 1:
                 return self.fixed(name, init.constant(_short(count**-0.5)), f"norm at the end of {count} branches")
             return self.fixed(name, init.ones(), "scale")
+        if use.kind == "offset":
+            return self.fixed(name, init.zeros(), "scale around a number")
         if use.kind == "slope":
             return self.fixed(name, init.constant(0.25), "slope")
         if use.kind in ("gates", "state", "gate bias"):
             return self._recurrent(name, use)
-        if use.kind == "add" and sum(size > 1 for size in self._run.shapes[name]) < 2:
+        if use.kind == "add" and is_bias(self._run, name):
             return self.fixed(name, init.zeros(), "bias")
         if use.kind == "add" and self._feeds_attention(use.call):
             return self.fixed(name, init.zeros(), "bias of logits")
@@ -109,10 +114,14 @@ class Solver:
         linear = self._looks_linear(name) if why != "head" and self._shape.length[use.call] >= CHAIN else None
         if linear is not None:
             return linear
-        if name in self._tied and not why.startswith("head"):
-            target, why = HEAD, "tied to the head"
         variance = target / (use.fan * use.second) if use.second > 0 else 1 / use.fan
+        if why == "before an activation" and self._shape.length[use.call] >= CHAIN and self._is_matrix(name):
+            gain = _short(math.sqrt(variance * max(self._run.shapes[name])))
+            return self.fixed(name, init.orthogonal(gain=gain), "long plain chain")
         return self._of_variance(name, variance, why)
+
+    def _is_matrix(self, name: str) -> bool:
+        return len(self._run.shapes[name]) == 2 and len(self._site(name).parts) == 1
 
     def _of_variance(self, name: str, variance: float, why: str) -> Choice:
         site = self._site(name)
@@ -135,12 +144,18 @@ class Solver:
             return self._activated(use)
         if branch is not None and "norm" not in kinds:
             return use.second, "shortcut"
-        if kinds <= {"output"}:
+        if is_head(self._shape, output):
             return HEAD, "head"
         for kind, why in (("norm", "before a norm"), ("attention", "attention"), ("gate", "gate")):
             if kind in kinds:
                 return 1.0, why
-        return 1.0, "linear"
+        return self._joined(output)
+
+    def _joined(self, output: int) -> tuple[float, str]:
+        """Before a concatenation: as strong as the other parts that are known by now."""
+        assert self.walk is not None
+        parts = [self.walk.values[one].moments.second for one in self._shape.joined(output) if one in self.walk.values]
+        return (sum(parts) / len(parts), "before a concatenation") if parts else (1.0, "linear")
 
     def _is_branch(self, call: int, branch: int) -> bool:
         return any(position == call for position in self._shape.back(branch))
@@ -188,54 +203,35 @@ class Solver:
             self._site(name),
             nonlinearity=flow.nonlinearity, mirrored_in=flow.mirrored_in, mirrored_out=flow.mirrored_out,
         )  # fmt: skip
-        scheme = init.looks_linear()
-        return Choice(scheme, "long plain chain", planned(scheme, site, scheme.expected(site)))
-
-    def _heads(self) -> set[str]:
-        """Weights of heads that are also tables."""
-        heads = {
-            name
-            for call, name in self._shape.weights.items()
-            if {kind for kind, _ in self._shape.ends(self._run.calls[call].outputs[0])} <= {"output"}
-        }
-        tables = {self._run.items[call.inputs[0]].parameter for call in self._run.calls if call.op == "aten.embedding"}
-        return heads & {one for one in tables if one is not None}
+        like = replace(site, name="")
+        known = self._links.get(like)
+        if known is None:
+            scheme = init.looks_linear()
+            known = self._links[like] = Choice(scheme, "long plain chain", planned(scheme, site, scheme.expected(site)))
+        return known
 
     def _table(self, name: str) -> Choice:
-        """An embedding: second moment 1; the logits' scale where it is tied to a head, or added to one that is."""
+        """An embedding: second moment 1 where it meets another value; the logits' scale if it, or what it is added to,
+        is a head as well."""
         if name in self._tied:
-            return self._of_variance(name, HEAD / self._run.shapes[name][-1], "embedding tied to the head")
-        partner = self._added_to(name)
-        if partner in self._tied:
-            assert partner is not None
-            std = _short(math.sqrt(HEAD / self._run.shapes[partner][-1]))
+            return self._of_variance(name, HEAD / self._tied[name], "embedding tied to the head")
+        tied = partner(self._shape, name, self._tied)
+        if tied is not None:
+            std = _short(math.sqrt(HEAD / self._tied[tied]))
             return self.fixed(name, init.normal(std=std), "added to a tied embedding")
-        return self.fixed(name, init.normal(), "embedding")
-
-    def _added_to(self, name: str) -> str | None:
-        """A table in the same sum."""
-        tables: dict[int, str] = {}
-        for call in self._run.calls:
-            if call.op == "aten.embedding":
-                tables[call.outputs[0]] = self._run.items[call.inputs[0]].parameter or ""
-            elif call.op == "aten.add":
-                found = {tables[one] for one in call.inputs if one in tables}
-                if name in found and found & self._tied:
-                    return next(iter(found & self._tied))
-                if found & self._tied:
-                    tables[call.outputs[0]] = next(iter(found & self._tied))
-        return None
+        std = amplified(self._shape, self._looked_up[name]) ** -0.5
+        return self.fixed(name, init.normal(std=_short(std)), "embedding")
 
     def _recurrent(self, name: str, use: Use) -> Choice:
         """Input weights, recurrent ones, and biases."""
         owner = self._model.get_submodule(name.rpartition(".")[0])
         if use.kind == "gate bias":
-            gated = isinstance(owner, nn.LSTM)
+            gated = isinstance(owner, (nn.LSTM, nn.LSTMCell))
             scheme = init.gate_bias(forget=1.0) if gated else init.zeros()
             return self.fixed(name, scheme, "gates")
         if use.kind == "state":
             return self.fixed(name, init.orthogonal(), "state to state")
-        cell = _PLAIN_CELLS.get(self._run.calls[use.call].op)
+        cell = _PLAIN_CELLS.get(self._run.calls[use.call].op.removesuffix("_cell"))
         target = 1.0
         if cell is not None:  # the state gives E[f^2] of the settled input, the example the rest
             settled = entry(cell, use.steps)

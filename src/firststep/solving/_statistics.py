@@ -11,12 +11,10 @@ import torch
 from torch import Tensor
 
 from ._axes import Axes, axis_of, feature_axes, resized
-from ._gaussian import largest
+from ._gaussian import largest, rearranged
 from ._record import Call
 from ._value import Moments4, Value
 from ._walk import Walk
-
-_INCREASING = ("x", "aten.relu", "aten.relu_")
 
 
 def _scaled(walk: Walk, call: Call, value: Value, scale: float, moments: Moments4, weight: Any, bias: Any) -> Value:
@@ -191,7 +189,7 @@ def average_pool(walk: Walk, call: Call) -> Sequence[Value] | None:
 
 
 def max_pool(walk: Walk, call: Call) -> Sequence[Value] | None:
-    """The largest of a window of positions; exact for an increasing function of a normal value."""
+    """The largest of a window of positions of a function of a normal value; exact where they are independent."""
     value = walk.value(call, 0)
     if "adaptive" in call.op:
         shape = walk.record.items[call.inputs[0]].shape
@@ -201,13 +199,13 @@ def max_pool(walk: Walk, call: Call) -> Sequence[Value] | None:
         window = max(walk.size(call.inputs[0]) // max(walk.size(call.outputs[0]), 1), 1)
     else:
         window = math.prod(call.args[1])
-    through = value.function is not None and str(value.function.key).startswith(_INCREASING)
-    source = value.base.moments if through else value.moments
-    function = value.function.of if through and value.function else lambda x: x
-    first, second = largest(max(window, 1), function, source.mean, source.variance, source.same - source.mean**2)
-    # What two windows share is what their inputs share, moved by the same amount.
-    moved = first**2 - value.moments.mean**2
-    same, other = (min(second, getattr(value.moments, kind) + moved) for kind in ("same", "other"))
+    source = value.base.moments if value.function else value.moments
+    function = rearranged(value.function.of, source.mean, source.variance) if value.function else lambda x: x
+    alike = source.same - source.mean**2
+    first, second, same = largest(max(window, 1), function, source.mean, source.variance, alike)
+    # Of what two windows of an example share, two examples share the part that they did before.
+    share = (source.other - source.mean**2) / alike if alike > 0 else 1.0
+    other = first**2 + min(max(share, 0.0), 1.0) * (same - first**2)
     walk.link(call.outputs[0], call.inputs[0], walk.size(call.outputs[0]) / walk.size(call.inputs[0]))
     return [walk.normal(call.outputs[0], resized(value.axes, walk.shape(call)), Moments4(first, second, same, other))]
 

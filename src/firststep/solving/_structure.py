@@ -20,17 +20,30 @@ _NORMS = frozenset({layer_norm, rms_norm, group_norm, batch_norm})
 
 
 class Unit:
-    """A source under which every weight gives its output the second moment 1; it writes down every use."""
+    """A source under which every weight gives its output the second moment 1; it writes down every use.
 
-    def __init__(self) -> None:
+    Args:
+        run: the record that is walked.
+    """
+
+    def __init__(self, run: Record) -> None:
         self.uses: list[tuple[str, Use]] = []
+        self._run = run
 
     def spread(self, name: str, use: Use) -> Spread:
         """See :class:`Source`."""
         self.uses.append((name, use))
         if use.kind in ("sum", "gates", "state"):
             return Spread(0.0, 1.0 / (use.fan * use.second) if use.second > 0 else 1.0)
-        return Spread(1.0, 1.0) if use.kind == "scale" else Spread(0.0, 0.0 if "bias" in use.kind else 1.0)
+        if use.kind == "scale":
+            return Spread(1.0, 1.0)
+        zero = "bias" in use.kind or use.kind == "offset" or (use.kind == "add" and is_bias(self._run, name))
+        return Spread(0.0, 0.0 if zero else 1.0)
+
+
+def is_bias(run: Record, name: str) -> bool:
+    """Whether a parameter that is added has one number for each feature."""
+    return sum(size > 1 for size in run.shapes[name]) < 2
 
 
 @dataclass(eq=False)
@@ -60,6 +73,7 @@ class Structure:
 
     def __init__(self, run: Record, walk: Walk, uses: list[tuple[str, Use]]) -> None:
         self.run, self.walk = run, walk
+        self.uses = {use.call: use for _, use in uses if use.kind == "sum"}
         self.weights = {use.call: name for name, use in uses if use.kind == "sum"}
         self._users = run.users()
         self._makers = {value: i for i, call in enumerate(run.calls) for value in call.outputs}
@@ -67,6 +81,21 @@ class Structure:
         self.residuals = {one.call: one for one in self._residuals()}
         self._group()
         self.length = self._lengths()
+
+    def users(self, value: int) -> list[int]:
+        """The calls that read a value."""
+        return self._users.get(value, [])
+
+    def joined(self, value: int) -> list[int]:
+        """The other parts of the concatenations that a value goes into, looking through views, biases and dropout."""
+        found = []
+        for position in self.users(value):
+            call = self.run.calls[position]
+            if rule_of(call) is joined:
+                found += [one for one in call.inputs if one != value and not self.fixed(one)]
+            elif self.kind(position) == "pass":
+                found += [other for output in call.outputs for other in self.joined(output)]
+        return found
 
     def ends(self, value: int) -> Iterator[tuple[str, int]]:
         """What a value comes to: (kind, call) for each way it is read, looking through views, biases and dropout."""
@@ -105,7 +134,7 @@ class Structure:
             return "other"
         if made.function is not None and made.terms.keys() == {call.outputs[0]}:
             return "norm" if call.op == "aten.pow" and self._averaged(call.outputs[0]) else "activation"
-        signals = [one for one in call.inputs if one in self._above and not self._fixed(one)]
+        signals = [one for one in call.inputs if one in self._above and not self.fixed(one)]
         random = [one for one in signals if self._is_random(one)]
         if len(signals) - len(random) <= 1:
             return "pass"
@@ -114,7 +143,8 @@ class Structure:
     def _averaged(self, value: int) -> bool:
         return any(rule_of(self.run.calls[user]) is mean for user in self._users.get(value, ()))
 
-    def _fixed(self, value: int) -> bool:
+    def fixed(self, value: int) -> bool:
+        """Whether a value is a parameter, a constant, or nothing that is known."""
         known = self.walk.values.get(value)
         return known is None or known.fixed
 
@@ -147,7 +177,7 @@ class Structure:
             if call.op.removesuffix("_") != "aten.add" or len(call.inputs) != 2:
                 continue
             a, b = call.inputs
-            if a == b or any(self._fixed(one) or one not in self._above for one in (a, b)):
+            if a == b or any(self.fixed(one) or one not in self._above for one in (a, b)):
                 continue
             above_a, above_b = self._above[a], self._above[b]
             if not above_a & above_b & self._signal_mask:
@@ -182,7 +212,7 @@ class Structure:
             kind = self.kind(position)
             if kind in ("residual", "add", "gate", "attention", "other") or (kind == "weight" and not weights):
                 return position
-            signals = [one for one in self.run.calls[position].inputs if not self._fixed(one) and one in self._above]
+            signals = [one for one in self.run.calls[position].inputs if not self.fixed(one) and one in self._above]
             signals = [one for one in signals if not self._is_random(one)] or signals
             if not signals:
                 return None
@@ -196,7 +226,7 @@ class Structure:
             yield position
             if self.kind(position) not in ("pass", "norm", "activation"):
                 return
-            signals = [one for one in self.run.calls[position].inputs if not self._fixed(one) and one in self._above]
+            signals = [one for one in self.run.calls[position].inputs if not self.fixed(one) and one in self._above]
             signals = [one for one in signals if not self._is_random(one)]
             if len(signals) != 1:
                 return

@@ -51,6 +51,14 @@ class Moments4:
         return Moments4(value, value**2, value**2, value**2)
 
 
+KINDS = ("mean", "second", "same", "other")
+MASKED = -50.0
+"""Numbers below this, added to logits, stand for minus infinity: e^-50 is nothing, and some models add -100."""
+
+UNIT = Moments4(0.0, 1.0, 0.0, 0.0)
+"""Of a value that nothing is known of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """An elementwise function, known by its spelling."""
@@ -111,6 +119,7 @@ class Value:
         function: which one; ``None`` for the base itself.
         terms: weights of independent values that sum up to it, up to a constant; tells what two values share.
         parameter: the name of the parameter it is a view of.
+        offset: what has been added to the parameter, as in ``1 + weight``.
         constant: its numbers, if it depends on neither inputs nor parameters.
         logits: see :class:`Logits`.
         known: whether a rule says what it is; otherwise it is assumed.
@@ -122,6 +131,7 @@ class Value:
     function: Function | None = None
     terms: Mapping[int, float] = field(default_factory=dict)
     parameter: str | None = None
+    offset: float = 0.0
     constant: Tensor | None = None
     logits: Logits | None = None
     known: bool = True

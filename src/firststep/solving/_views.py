@@ -75,7 +75,7 @@ def _cut(call: Call, axes: Axes, shape: tuple[int, ...]) -> Axes:
 
 def joined(walk: Walk, call: Call) -> Sequence[Value] | None:
     """``cat`` and ``stack``: a mixture of the parts."""
-    refs = [one for one in tree_flatten(call.args[0])[0] if isinstance(one, Ref)]
+    refs = [one for one in tree_flatten(call.args[0])[0] if isinstance(one, Ref) and walk.size(one.value)]
     parts = [walk.values.get(one.value) for one in refs]
     signals = [one for one in parts if one is not None and not one.fixed]
     if not signals or (len(signals) != len(parts) and any(one is None for one in parts)):

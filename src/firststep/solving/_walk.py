@@ -12,7 +12,7 @@ from torch import Tensor
 from ._axes import Axes, feature_axes, label
 from ._gaussian import Response, overlaps, response_at
 from ._record import Call, Record, Ref
-from ._value import Base, Function, Logits, Moments4, Value
+from ._value import UNIT, Base, Function, Logits, Moments4, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Use:
     """How an operation uses a parameter.
 
     Args:
-        kind: ``sum`` over ``fan`` inputs, ``table`` that is looked up, ``add`` or ``scale`` elementwise, or ``gates``.
+        kind: ``sum`` over ``fan`` inputs, ``table`` that is looked up, ``add`` or ``scale`` elementwise, ``offset``
+            of a scale from a number, or ``gates``.
         call: the operation's position.
         fan: terms in each sum.
         second: second moment of what it is multiplied with or added to.
@@ -77,16 +78,25 @@ class Walk:
     """The state of a walk. Rules read arguments and return values; edges say how gradients come back.
 
     An edge (output, input, factor): the second moment of the gradient per element of the input gains ``factor`` times
-    that of the output.
+    that of the output. A ``sketch`` tells what is a function or a sum of what; what takes quadrature is not computed.
     """
 
-    def __init__(self, record: Record, source: Source, given: dict[int, Moments4], axes: dict[int, Axes]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        source: Source,
+        given: dict[int, Moments4],
+        axes: dict[int, Axes],
+        *,
+        sketch: bool = False,
+    ) -> None:
         self.record = record
         self.values: dict[int, Value] = {}
         self.edges: list[tuple[int, int, float]] = []
         self.unknown: dict[str, list[str]] = {}
         self.atoms: dict[int, Moments4] = {}
         self.call = 0
+        self.sketch = sketch
         self._source = source
         for position, item in enumerate(record.items):
             if item.parameter is not None or item.constant is not None:
@@ -161,14 +171,14 @@ class Walk:
         base = Base(position, moments, mirrored, points)
         return Value(axes, moments, base, terms=terms or {position: 1.0}, logits=logits, known=known)
 
-    def mapped(self, position: int, axes: Axes, base: Base, function: Function, known: bool = True) -> Value:
-        """``function`` of ``base``."""
-        moments, slope = mapped_moments(function, base.moments)
+    def mapped(self, position: int, axes: Axes, base: Base, function: Function, *, exact: bool = True) -> Value:
+        """``function`` of ``base``; of unit moments unless ``exact``."""
+        moments, slope = mapped_moments(function, base.moments) if exact else (UNIT, 1.0)
         if base.points is not None:
             moments, slope = _at_points(function, base.points, moments)
         self.atoms[position] = moments
         self.link(position, base.value, slope)
-        return Value(axes, moments, base, function, {position: 1.0}, known=known)
+        return Value(axes, moments, base, function, {position: 1.0})
 
     def shared(self, a: Value, b: Value) -> Moments4:
         """Cross moments: E[a b], at the same place, at two positions and in two examples; the mean is left at 0."""
@@ -183,8 +193,11 @@ class Walk:
     def beside(self, value: Value, axes: Axes, kind: str, second: float = 1.0) -> Moments4:
         """Moments of a parameter or constant broadcast to ``axes``: it differs only where it has a dimension."""
         if value.parameter is not None:
-            spread = self.spread(value.parameter, kind, second=second)
-            mean, square = spread.mean, spread.second
+            spread, offset = (
+                self.spread(value.parameter, "offset" if value.offset else kind, second=second),
+                value.offset,
+            )
+            mean, square = spread.mean + offset, spread.second + offset * (2 * spread.mean + offset)
         else:
             assert value.constant is not None
             numbers = value.constant.double()

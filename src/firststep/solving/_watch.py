@@ -75,7 +75,8 @@ class Book:
         spelled_args = tuple(self._spelled(one, read) for one in args)
         spelled_kwargs = {key: self._spelled(one, read) for key, one in kwargs.items()}
         inputs = tuple(read)
-        made = [result] if isinstance(result, Tensor) else [one for one in result or () if isinstance(one, Tensor)]
+        several = result if isinstance(result, (list, tuple)) else [result]
+        made = [one for one in several if isinstance(one, Tensor)]
         if not made:
             return
         constants = self._constants(function, op, spelled_args, spelled_kwargs, inputs, made)
@@ -154,18 +155,21 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self._meta:
-            args, kwargs = tree_map(self._on_meta, (args, kwargs))
+            args = [self._on_meta(one) for one in args]
+            kwargs = {key: self._on_meta(one) for key, one in kwargs.items()}
             if "device" in kwargs or _makes(func):
                 kwargs = {**kwargs, "device": _META}
             if func is torch.ops.aten._local_scalar_dense.default:
                 return self._number(args[0])
         result = func(*args, **kwargs)
         if not self._book.paused and func.namespace != "prim":
-            self._book.add(f"{func.namespace}.{func._schema.name.split('::')[1]}", func, args, kwargs, result)
+            self._book.add(_spelling(func), func, args, kwargs, result)
         return result
 
     def _on_meta(self, one: Any) -> Any:
         """The twin of a tensor with numbers."""
+        if isinstance(one, (list, tuple)):
+            return [self._on_meta(each) for each in one]
         if not isinstance(one, Tensor) or one.is_meta:
             return one
         twin = self._twins.get(id(one))
@@ -187,6 +191,11 @@ class UnknownNumberError(RuntimeError):
 
 
 _META = torch.device("meta")
+
+
+@functools.cache
+def _spelling(func: Any) -> str:
+    return f"{func.namespace}.{func._schema.name.split('::')[1]}"
 
 
 @functools.cache
