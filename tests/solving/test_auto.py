@@ -336,3 +336,23 @@ def test_the_signal_prints_and_is_plain_data() -> None:
     assert repr(signal) == "<Signal: 3 layers; print it to see>"
     with pytest.raises(KeyError):
         signal["nothing"]
+
+
+class _WrittenOut(nn.Module):
+    """GELU by tanh, as transformers writes it for GPT-2."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * x * (1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * torch.pow(x, 3.0))))
+
+
+def test_an_activation_that_is_written_out_is_one_activation() -> None:
+    x = torch.randn(64, 32, generator=torch.Generator().manual_seed(0))
+    plans = [
+        fs.plan(
+            nn.Sequential(nn.Linear(32, 64), act, nn.Linear(64, 64), act, nn.Linear(64, 8)), "auto", example_inputs=x
+        )
+        for act in (_WrittenOut(), nn.GELU("tanh"))
+    ]
+    stds = [[row.expected.std for row in plan.rows if row.expected is not None] for plan in plans]
+    assert stds[0] == pytest.approx(stds[1], rel=1e-4)
+    assert plans[0].notes == plans[1].notes

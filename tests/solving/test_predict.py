@@ -337,7 +337,7 @@ class Asks(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = nn.Linear(8, 8)
+        self.layer = nn.Linear(64, 64)
         self.register_buffer("mask", torch.tensor([True, False]))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -345,9 +345,9 @@ class Asks(nn.Module):
 
 
 def test_numbers_that_are_known_may_be_looked_at_on_meta() -> None:
-    signal = predict(Asks(), torch.empty(4, 8, device=META), {"layer.weight": (0.0, 0.5), "layer.bias": (0.0, 0.0)})
+    signal = predict(Asks(), torch.empty(4, 64, device=META), {"layer.weight": (0.0, 1 / 16), "layer.bias": (0.0, 0.0)})
 
-    assert signal["layer"].std == pytest.approx(2.0, rel=0.01)  # sqrt(8 * 0.5)
+    assert signal["layer"].std == pytest.approx(2.0, rel=0.01)  # sqrt(64 / 16)
 
 
 def test_attention_averages_what_the_positions_do_not_share() -> None:

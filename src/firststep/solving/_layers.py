@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ._axes import axis_of, resized
+from ._axes import axis_of, input_axes, resized
 from ._contraction import contracted, mirrored
 from ._record import Call
 from ._value import SIGMOID, Moments4, Value
@@ -83,15 +83,19 @@ def embedding(walk: Walk, call: Call) -> Sequence[Value] | None:
     spread = walk.spread(table.parameter, "table")
     square = spread.mean**2
     shape, position = walk.shape(call), call.outputs[0]
-    axes = (*(indices.axes if isinstance(indices, Value) else ()), axis_of("feature", shape[-1]))
-    fixed = isinstance(indices, Value) and indices.constant is not None  # positions: the same for every example
-    repeated = _repeated(indices.constant) if isinstance(indices, Value) and indices.constant is not None else 0.0
+    known = indices.constant if isinstance(indices, Value) else None
+    looked = indices.axes if isinstance(indices, Value) else ()
+    looked = looked if known is None else input_axes(known.shape, channels_first=False, integer=True)
+    if known is not None and known.dim() < 2:
+        looked = tuple(axis_of("position", size) for size in known.shape)
+    axes = (*looked, axis_of("feature", shape[-1]))
+    repeated = 0.0 if known is None else _repeated(known)
     if len(axes) != len(shape):
         axes = resized(
             (axis_of("example", 1), *(axis_of("position", 1),) * (len(shape) - 2), axis_of("feature", 1)), shape
         )
     same = square + repeated * (spread.second - square)
-    moments = Moments4(spread.mean, spread.second, same, spread.second if fixed else square)
+    moments = Moments4(spread.mean, spread.second, same, square if known is None else spread.second)
     return [walk.normal(position, axes, moments)]
 
 

@@ -244,9 +244,15 @@ class Structure:
                 value = self.walk.values.get(one)
                 if value is None or value.function is None or value.base.value not in bases:
                     continue
-                if any(self.kind(user) != "activation" for user in self._users.get(one, ())) or one in self.run.outputs:
+                on = self._users.get(one, ())
+                if one in self.run.outputs or any(not self._goes_on(user, bases) for user in on):
                     found[value.function.key] = value.function
         return list(found.values())
+
+    def _goes_on(self, call: int, bases: set[int]) -> bool:
+        """Whether an operation makes another function of the same values, as parts of a written-out GELU do."""
+        made = [self.walk.values.get(one) for one in self.run.calls[call].outputs]
+        return any(one is not None and one.function is not None and one.base.value in bases for one in made)
 
     def _lengths(self) -> dict[int, int]:
         """For each weight, the number of weights on the longest plain way through it: no norm, no residual sum."""
