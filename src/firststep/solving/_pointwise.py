@@ -144,7 +144,7 @@ def _sum(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
     if not isinstance(a, Value) or not isinstance(b, Value):
         return None
     sign = float(call.kwargs.get("alpha", 1)) * (-1.0 if "sub" in call.op else 1.0)
-    masked = _mask_added(a, b)
+    masked = _mask_added(b, sign)
     if masked is not None:
         return [_with_mask(walk, call, a, axes, masked)]
     left, right = _moments(walk, a, b, axes, "add"), _moments(walk, b, a, axes, "add")
@@ -239,12 +239,12 @@ def _quotient(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
     return [walk.normal(call.outputs[0], axes, moments)]
 
 
-def _mask_added(a: Value, b: Value) -> Tensor | None:
-    """The entries of ``a`` that survive the addition of ``b``, when b is a mask of minus infinities."""
-    added = numbers(b)
-    if added is None or not added.is_floating_point() or not (added < MASKED).any():
+def _mask_added(value: Value, sign: float) -> Tensor | None:
+    """The entries that survive the addition of ``sign value``, when that is a mask of minus infinities."""
+    added = numbers(value)
+    if added is None or not added.is_floating_point() or not (sign * added < MASKED).any():
         return None
-    return added >= MASKED
+    return sign * added >= MASKED
 
 
 def _with_mask(walk: Walk, call: Call, value: Value, axes: Any, open_: Tensor) -> Value:

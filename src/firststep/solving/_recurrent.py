@@ -151,17 +151,17 @@ def recurrent(walk: Walk, call: Call) -> Sequence[Value] | None:
     names = _names(walk, call.args[3 if by_step else 2])
     if by_step:
         biases, layers, drop, train, both = call.args[4:9]
-        steps = walk.record.items[call.inputs[1]].shape[0]
+        counts = walk.carried.get(call.inputs[1]) or [1] * walk.record.items[call.inputs[1]].shape[0]
     else:
         biases, layers, drop, train, both, batch_first = call.args[3:9]
-        steps = shape[1] if batch_first and len(shape) > 2 else shape[0]
+        counts = [1] * (shape[1] if batch_first and len(shape) > 2 else shape[0])
     fan_x, moments, gain, done = shape[-1], value.moments, 1.0, None
     directions = 2 if both else 1
     per = len(names) // (layers * directions)
     for layer in range(layers):
         for direction in range(directions):
             start = (layer * directions + direction) * per
-            done = _layer(walk, call.op, names[start : start + per], biases, moments, fan_x, steps)
+            done = _layer(walk, call.op, names[start : start + per], biases, moments, fan_x, counts)
         assert done is not None
         average, _, width, factor = done
         gain *= factor
@@ -185,9 +185,14 @@ def _names(walk: Walk, given: Any) -> list[str]:
 
 
 def _layer(
-    walk: Walk, op: str, names: Sequence[str], biases: bool, x: Moments4, fan_x: int, steps: int
+    walk: Walk, op: str, names: Sequence[str], biases: bool, x: Moments4, fan_x: int, counts: Sequence[int]
 ) -> tuple[Moments4, _Step, int, float]:
-    """One layer in one direction: the average state, the last one, its width, and the gradient's factor."""
+    """One layer in one direction: the average state, the last one, its width, and the gradient's factor.
+
+    Args:
+        counts: how many examples run at each step.
+    """
+    steps = len(counts)
     count, step = CELLS[op]
     rows, fan_h = walk.record.shapes[names[1]]
     gates, second = _gates(walk, names if biases else names[:2], count, x, steps)
@@ -199,7 +204,7 @@ def _layer(
         if len(states) > 3 and abs(states[-1].cell.second - states[-2].cell.second) < 1e-7 * states[-1].cell.second:
             states += [states[-1]] * (steps + 1 - len(states))
             break
-    average = _over_time(states[1:])
+    average = _over_time(states[1:], counts)
     kept = min(steps, 1 / max(1 - states[-1].memory ** 2, 1e-6))
     return average, states[-1], fan_h, rows * second * states[-1].gain * kept
 
@@ -226,14 +231,13 @@ def cell(walk: Walk, call: Call) -> Sequence[Value] | None:
     rows, fan_h = walk.record.shapes[names[1]]
     gates, second = _gates(walk, names, count, value.moments, 1)
     before: list[Moments4] = [walk.beside(one, one.axes, "state") if one.fixed else one.moments for one in held]
-    if walk.sketch:
-        done = _Step(UNIT, UNIT)
-    else:
-        done = step(gates, value.moments, walk.record.shapes[names[0]][1], _Step(before[0], before[-1]), fan_h)
+    last = walk.carried.get(call.inputs[len(held)], _Step(before[0], before[-1]))
+    fan_x = walk.record.shapes[names[0]][1]
+    done = _Step(UNIT, UNIT) if walk.sketch else step(gates, value.moments, fan_x, last, fan_h)
+    walk.carried[call.outputs[-1]] = done
     found = []
-    for output, state, old in zip(
-        call.outputs, (done.hidden, done.cell), (call.inputs[1], call.inputs[len(held)]), strict=False
-    ):
+    olds = call.inputs[1], call.inputs[len(held)]
+    for output, state, old in zip(call.outputs, (done.hidden, done.cell), olds, strict=False):
         walk.link(output, call.inputs[0], rows * second * done.gain)
         walk.link(output, old, done.memory**2)
         found.append(walk.normal(output, resized(value.axes, walk.record.items[output].shape), state))
@@ -246,6 +250,10 @@ def packed(walk: Walk, call: Call) -> Sequence[Value] | None:
     shape = walk.record.items[data].shape
     walk.link(data, call.inputs[0], walk.size(data) / walk.size(call.inputs[0]))
     axes = (axis_of("position", shape[0]), *value.axes[2:])
+    ends = walk.argument(call, 1)
+    if isinstance(ends, Value) and ends.constant is not None:
+        steps = walk.record.items[counts].shape[0]
+        walk.carried[counts] = [int((ends.constant > step).sum()) for step in range(steps)]
     return [walk.normal(data, axes, value.moments), walk.normal(counts, (axis_of("position", 1),), UNIT)]
 
 
@@ -261,11 +269,12 @@ def unpacked(walk: Walk, call: Call) -> Sequence[Value] | None:
     return [walk.normal(output, resized(axes, shape), Moments4(*(part * getattr(one, kind) for kind in KINDS)))]
 
 
-def _over_time(states: Sequence[_Step]) -> Moments4:
+def _over_time(states: Sequence[_Step], counts: Sequence[int]) -> Moments4:
     """Moments over all steps; two steps are alike as far as the state is kept from one to the other."""
     count = len(states)
     mean, second, other = (
-        sum(getattr(one.hidden, kind) for one in states) / count for kind in ("mean", "second", "other")
+        sum(n * getattr(one.hidden, kind) for n, one in zip(counts, states, strict=True)) / sum(counts)
+        for kind in ("mean", "second", "other")
     )
     memory = states[-1].memory
     apart = sum((count - gap) * memory**gap for gap in range(1, count))

@@ -98,7 +98,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(CELLS, recurrent),
     **{f"{name}_cell": cell for name in CELLS},
     **_named(packed, "_pack_padded_sequence"),
-    **_named(unpacked, "_pad_packed_sequence"),
+    "pad_packed_sequence": unpacked,
     "scaled_dot_product_attention": attention,
     "write": written,
 }

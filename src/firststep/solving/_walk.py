@@ -78,7 +78,8 @@ class Walk:
     """The state of a walk. Rules read arguments and return values; edges say how gradients come back.
 
     An edge (output, input, factor): the second moment of the gradient per element of the input gains ``factor`` times
-    that of the output. A ``sketch`` tells what is a function or a sum of what; what takes quadrature is not computed.
+    that of the output. ``carried`` is what a recurrent cell tells its next step. A ``sketch`` tells what is a function
+    or a sum of what; what takes quadrature is not computed.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Walk:
         self.edges: list[tuple[int, int, float]] = []
         self.unknown: dict[str, list[str]] = {}
         self.atoms: dict[int, Moments4] = {}
+        self.carried: dict[int, Any] = {}
         self.call = 0
         self.sketch = sketch
         self._source = source

@@ -32,7 +32,13 @@ CELLS: dict[Callable[..., Any], str] = {
     torch.rnn_relu_cell: "rnn_relu_cell",
 }
 ATTENTION = "scaled_dot_product_attention"
-WHOLE = {**RECURRENT, **CELLS, torch.nn.functional.scaled_dot_product_attention: ATTENTION}
+UNPACK = "pad_packed_sequence"
+WHOLE = {
+    **RECURRENT,
+    **CELLS,
+    torch.nn.functional.scaled_dot_product_attention: ATTENTION,
+    torch._VF._pad_packed_sequence: UNPACK,  # pyright: ignore[reportAttributeAccessIssue]
+}
 """Recorded as one call each, not as the many they consist of, which differ from device to device."""
 
 _WHOLE_NAMES = frozenset(WHOLE.values())
@@ -219,7 +225,7 @@ class Whole(TorchFunctionMode):
         if op is None:
             return func(*args, **kwargs)
         with paused(self._book):
-            result = func(*args, **kwargs) if self._real else _shaped(op, args, kwargs)
+            result = func(*args, **kwargs) if self._real or op == UNPACK else _shaped(op, args, kwargs)
         self._book.add(op, func, args, kwargs, result)
         return result
 
