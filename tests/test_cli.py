@@ -352,7 +352,8 @@ def test_recipes_of_a_family_in_chinese(capsys):
     assert "gpt2" not in text
 
 
-def test_recipes_show_tells_options_models_and_differences(capsys):
+def test_recipes_show_tells_options_models_and_differences(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     assert main(["recipes", "show", "gpt2"]) == 0
     text = capsys.readouterr().out
     assert "\noptions: std=0.02\n" in text
@@ -360,7 +361,8 @@ def test_recipes_show_tells_options_models_and_differences(capsys):
     assert "\ndiffers: The code that OpenAI released" in text
 
 
-def test_recipes_show(capsys):
+def test_recipes_show(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     assert main(["recipes", "show", "tutorial"]) == 0
     text = capsys.readouterr().out
     assert main(["recipes", "show", "tutorial", "--json"]) == 0
