@@ -65,14 +65,16 @@ def auto(model: nn.Module, example_inputs: Inputs, *, strict: bool = True) -> So
         before an activation f      E[z^2] = the largest q <= 1 at which a plain chain of n layers changes gradients by
                                     at most a factor 2, |log chi(q)| n <= log 2, and magnifies no deviation by more:
                                     chi = q E[f'^2] / E[f^2], growth = d log E[f^2] / d log q
-        in a plain chain of 6 or more with f(u) - f(-u) = c u: mirrored orthogonal weights (``init.looks_linear``)
+        in a plain chain of 6 or more:   orthogonal matrices, mirrored (``init.looks_linear``) if f(u) - f(-u) = c u
         at the end of one of n residual branches:   1 / n of the trunk's second moment where the branches start
         before a norm, attention's q, k and v, gates:   1
+        before a concatenation:   the second moment of the parts it is joined with
         at the model's output:      0.25, logits of std 0.5
 
     Norms start as the identity (the last of a branch at 1 / sqrt(n)), biases at 0, an LSTM's forget gate open,
-    embeddings at N(0, 1). An embedding tied to the head has the head's scale, since its logits decide the first loss.
-    A weight that is used in several places is scaled for the first.
+    embeddings at second moment 1 after what they are multiplied with. An embedding tied to the head has the head's
+    scale, since its logits decide the first loss; what is added to it has that scale too, and the branches follow the
+    trunk. A weight that is used in several places is scaled for the first.
 
     Args:
         model: on any device, meta included; it is not touched. It is read as in training.
@@ -90,6 +92,7 @@ def auto(model: nn.Module, example_inputs: Inputs, *, strict: bool = True) -> So
     0.5
 
     Source: He et al. 2015 (arXiv 1502.01852); Schoenholz et al. 2017 (arXiv 1611.01232) for chi and the depth scale;
+    Saxe et al. 2014 (arXiv 1312.6120) for orthogonal chains, which keep lengths in every draw;
     Balduzzi et al. 2017 (arXiv 1702.08591); Zhang et al. 2019, Fixup (arXiv 1901.09321), for branches scaled by depth.
     """
     return _solved(model, record(model, example_inputs, train=True), example_inputs, strict=strict)
