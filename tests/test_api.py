@@ -104,7 +104,7 @@ def test_one_except_catches_every_error() -> None:
 def test_the_public_face() -> None:
     public = {name for name in vars(fs) if not name.startswith("_")}
     modules = set(
-        "errors graph anatomy coordinates comparing planning rng reporting testing tour cli checking".split()  # noqa: SIM905
+        "errors graph anatomy coordinates comparing planning rng reporting running testing tour cli checking".split()  # noqa: SIM905
     )
     errors = set("Firststep Scheme Rule Plan Apply Loss Check Checkpoint Solve Calibration Compare".split())  # noqa: SIM905
     values = "Plan Report Rule CheckReport Finding CoordCheck CalibrationReport Comparison"

@@ -14,7 +14,7 @@ SOURCE = Path(firststep.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 _VALUES = {"errors", "rng", "init"}
-_PLANS = {*_VALUES, "graph", "anatomy", "planning", "mup"}
+_PLANS = {*_VALUES, "running", "graph", "anatomy", "planning", "mup"}
 _STARTS = {*_PLANS, "recipes", "solving", "calibration", "_api"}
 _SHOWN = {*_STARTS, "losses", "reporting"}
 
@@ -22,20 +22,21 @@ BELOW = {
     "errors": set(),
     "rng": {"errors"},
     "init": {"errors", "rng"},
+    "running": set(),
     "graph": {"errors", "init"},
     "anatomy": {"errors"},
-    "planning": {*_VALUES, "graph", "anatomy"},
+    "planning": {*_VALUES, "graph", "anatomy", "running"},
     "mup": {*_VALUES, "graph", "anatomy", "planning"},
     "recipes": _PLANS,
-    "solving": {*_VALUES, "graph", "planning"},
-    "calibration": {*_VALUES, "graph", "anatomy", "planning"},
+    "solving": {*_VALUES, "graph", "planning", "running"},
+    "calibration": {*_VALUES, "graph", "anatomy", "planning", "running"},
     "losses": {"errors"},
     "testing": {"errors", "losses", "checking"},
     "_api": {*_PLANS, "recipes", "solving"},
     "reporting": {*_STARTS, "losses"},
     "coordinates": {"errors", "planning", "reporting"},
     "comparing": _SHOWN,
-    "checking": {*_VALUES, "losses", "reporting"},
+    "checking": {*_VALUES, "losses", "reporting", "running"},
     "tour": {*_SHOWN, "checking", "comparing"},
     "cli": {*_SHOWN, "checking", "comparing", "tour"},
 }

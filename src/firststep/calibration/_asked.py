@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..errors import CalibrationError
+from ..running import called, leaves, mapped, unwrapped
 
 Forward: TypeAlias = Callable[[Any, Any], Any]
 """``forward(model, inputs)``: how an odd model is run."""
@@ -44,10 +44,7 @@ class Asked:
         inputs = mapped(_measurable, self.inputs)
         if self.forward is not None:
             return self.forward(self.model, inputs)
-        if isinstance(inputs, Mapping):
-            return self.model(**inputs)
-        spread = isinstance(inputs, tuple) or (isinstance(inputs, list) and not _takes_one(self.model))
-        return self.model(*inputs) if spread else self.model(inputs)
+        return called(self.model, inputs)
 
     def cost(self, output: Any) -> Tensor:
         """The loss of an output, a mean where it is many numbers."""
@@ -105,7 +102,7 @@ def asked(model: Any, batch: Any, loss: Any, forward: Forward | None, seed: int)
     _with_numbers(model)
     pair = isinstance(batch, (tuple, list)) and len(batch) == 2
     inputs, targets = batch if pair else (batch, None)
-    found = Asked(_unwrapped(model), _unwrapped(loss), inputs, targets, forward, seed)
+    found = Asked(unwrapped(model), unwrapped(loss), inputs, targets, forward, seed)
     for path, tensor in leaves(inputs):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise CalibrationError(
@@ -136,35 +133,6 @@ def scores(output: Any) -> Tensor:
 def first_tensor(tree: Any) -> Tensor | None:
     """The first tensor of floating-point numbers in an output of any form."""
     return next((tensor for _, tensor in leaves(tree) if tensor.is_floating_point()), None)
-
-
-def leaves(tree: Any, path: str = "") -> list[tuple[str, Tensor]]:
-    """Every tensor of a batch or an output, with where it stands, such as ``[0]`` or ``['pixel_values']``."""
-    if isinstance(tree, Tensor):
-        return [(path, tree)]
-    if isinstance(tree, Mapping):
-        return [found for key, value in tree.items() for found in leaves(value, f"{path}[{key!r}]")]
-    if isinstance(tree, nn.utils.rnn.PackedSequence):
-        return [(f"{path}.data", tree.data)]
-    if isinstance(tree, (list, tuple)):
-        return [found for i, value in enumerate(tree) for found in leaves(value, f"{path}[{i}]")]
-    return []
-
-
-def mapped(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
-    """The same form with every tensor replaced; what is no tensor stays."""
-    if isinstance(tree, Tensor):
-        return function(tree)
-    if isinstance(tree, Mapping):
-        made = {key: mapped(function, value) for key, value in tree.items()}
-        return made if type(tree) is dict else type(tree)(made)  # pyright: ignore[reportCallIssue]
-    if isinstance(tree, nn.utils.rnn.PackedSequence):
-        return tree._replace(data=function(tree.data))
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(mapped(function, value) for value in tree))
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(mapped(function, value) for value in tree)
-    return tree
 
 
 def _measurable(tensor: Tensor) -> Tensor:
@@ -203,24 +171,3 @@ def _with_numbers(model: nn.Module) -> None:
             f"calibrate(model, ...): {meta[0]!r} is on the meta device: it has no values yet. "
             "Type model.to_empty(device='cpu') and fs.initialize(model, seed=0) first"
         )
-
-
-def _unwrapped(module: Any) -> Any:
-    """Without torch.compile, inside of which hooks see nothing, and without data parallelism."""
-    while isinstance(module, nn.Module):
-        if hasattr(module, "_orig_mod"):
-            module = module._orig_mod
-        elif isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            module = module.module
-        else:
-            break
-    return module
-
-
-def _takes_one(model: nn.Module) -> bool:
-    """Whether the model's forward has room for exactly one positional argument."""
-    try:
-        inspect.signature(model.forward).bind(None)
-    except TypeError:
-        return False
-    return True

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ..running import attributes, on_copies, random_states, replaced
 
 
 class Bench:
@@ -47,10 +46,10 @@ def bench(modules: Sequence[nn.Module]) -> Iterator[Bench]:
     mode: what is measured is the signal of the first training step, without dropout.
     """
     made = Bench(modules)
-    undo: list[Callable[[], object]] = [*_random_states(), *map(_attributes, made.modules)]
+    undo: list[Callable[[], object]] = [*random_states(), *map(attributes, made.modules)]
     try:
-        undo.append(_parameters(made.parameters))
-        _replaced(made.modules)
+        undo.append(on_copies(made.parameters, _wide))
+        replaced(made.modules, _wide)
         for module in made.modules:
             module.training = module.training and hasattr(module, "running_mean")
         with ExitStack() as settings:
@@ -75,91 +74,7 @@ def _plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _parameters(parameters: Sequence[Tensor]) -> Callable[[], None]:
-    """Parameters on copies of their numbers, without their gradients; what puts both back is returned.
-
-    Parameters that are the same elements of the same memory share one copy.
-    """
-    kept = [(one, one.data, one.grad) for one in parameters]
-
-    def back() -> None:
-        for parameter, numbers, gradient in kept:
-            parameter.grad = None
-            parameter.data = numbers
-            parameter.grad = gradient
-
-    copies: dict[object, Tensor] = {}
-    try:
-        for parameter, numbers, _ in kept:
-            key = (numbers.data_ptr(), numbers.shape, numbers.stride(), numbers.dtype) if numbers.numel() else object()
-            if key not in copies:
-                copies[key] = _wide(numbers.clone())
-            parameter.grad = None
-            parameter.data = copies[key]
-    except BaseException:
-        back()
-        raise
-    return back
-
-
-def _replaced(modules: Sequence[nn.Module]) -> None:
-    """Copies in the place of buffers and of tensors kept as attributes: batch norm writes to its own in every pass."""
-    copies: dict[int, Tensor] = {}
-    for module in modules:
-        for store in (module._buffers, module.__dict__):
-            for name, value in store.items():
-                if isinstance(value, Tensor):
-                    if id(value) not in copies:
-                        copies[id(value)] = _wide(value.detach().clone())
-                    store[name] = copies[id(value)]
-
-
 def _wide(tensor: Tensor) -> Tensor:
-    """Half precision as single."""
-    return tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
-
-
-def _attributes(module: nn.Module) -> Callable[[], None]:
-    """What puts a module's attributes back: the same objects, and the same items in dicts, lists and sets."""
-    kept = {name: (value, _items(value)) for name, value in module.__dict__.items()}
-
-    def back() -> None:
-        module.__dict__.clear()
-        for name, (value, items) in kept.items():
-            module.__dict__[name] = value
-            _refill(value, items)
-
-    return back
-
-
-def _items(value: Any) -> Any:
-    if isinstance(value, torch.Generator):
-        return value.get_state()
-    return value.copy() if isinstance(value, (dict, list, set)) else None
-
-
-def _refill(value: Any, items: Any) -> None:
-    if isinstance(value, torch.Generator):
-        value.set_state(items)
-    elif isinstance(value, list):
-        value[:] = items
-    elif isinstance(value, (dict, set)):
-        value.clear()
-        value.update(items)
-
-
-def _random_states() -> list[Callable[[], object]]:
-    """How to put back every generator that a model could draw from."""
-    cpu, python = torch.get_rng_state(), random.getstate()
-    actions: list[Callable[[], object]] = [lambda: torch.set_rng_state(cpu), lambda: random.setstate(python)]
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        devices = torch.cuda.get_rng_state_all()
-        actions.append(lambda: torch.cuda.set_rng_state_all(devices))
-    if torch.backends.mps.is_available():
-        mps = torch.mps.get_rng_state()
-        actions.append(lambda: torch.mps.set_rng_state(mps))
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is not None:
-        legacy = numpy.random.get_state()
-        actions.append(lambda: numpy.random.set_state(legacy))
-    return actions
+    """A copy, of half precision in single."""
+    copy = tensor.detach().clone()
+    return copy.float() if copy.is_floating_point() and copy.element_size() < 4 else copy

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from ..errors import CalibrationError
-from ._asked import Asked, leaves
+from ..running import leaves
+from ._asked import Asked
 from ._ports import Port
 from ._spread import Spread
 

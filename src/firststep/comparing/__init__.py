@@ -6,7 +6,6 @@ from ._comparison import Comparison as Comparison
 from ._outcome import Duel as Duel
 from ._outcome import Finding as Finding
 from ._outcome import Outcome as Outcome
-from ._progress import Progress as Progress
 from ._starts import AS_BUILT as AS_BUILT
 from ._starts import Init as Init
 from ._statistics import Spread as Spread

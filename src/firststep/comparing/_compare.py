@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from ..errors import CompareError
+from ..planning import Progress, Tell, telling
+from ..running import kept
 from ._comparison import Comparison
 from ._data import Pairing, source
 from ._outcome import Measures, outcomes, window_of
-from ._progress import Progress, Tell, telling
-from ._random import kept, seed_everything
+from ._random import seed_everything
 from ._starts import Init, Start, starts
 from ._train import Forward, Loss, Maker, Recipe, checked_optimizer
 
@@ -104,7 +105,7 @@ def compare(
         raise CompareError(f"compare(target={target!r}): expected a loss to reach, such as target=0.5")
     with kept(*recipe.source.generators):
         model = _fitting(recipe, chosen, numbers[0])
-        with telling(progress, len(numbers) * len(chosen) * max(len(rates), 1) * recipe.steps) as tell:
+        with telling(progress, len(numbers) * len(chosen) * max(len(rates), 1) * recipe.steps, least=0) as tell:
             curves, digests = _trained(recipe, chosen, numbers, rates or (None,), tell)
     found = {key: Measures.of(tuple(rows), target) for key, rows in curves.items()}
     return Comparison(

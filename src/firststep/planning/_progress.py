@@ -22,11 +22,17 @@ LONG = 20_000_000
 
 
 @contextmanager
-def telling(progress: Progress, total: int) -> Iterator[Tell]:
-    """A function ``(elements, name)`` to call after each parameter."""
+def telling(progress: Progress, total: int, *, least: int = LONG) -> Iterator[Tell]:
+    """A function ``(elements, name)`` to call after each parameter, or after any other step of so many units.
+
+    Args:
+        progress: as users give it.
+        total: units in all.
+        least: with fewer of them no bar is shown unless it is asked for.
+    """
     if callable(progress):
         yield _counting(progress, total)
-    elif progress or (progress is None and total >= LONG and sys.stderr.isatty()):
+    elif progress or (progress is None and total >= least and sys.stderr.isatty()):
         columns = (
             TextColumn("{task.percentage:>3.0f}%"),
             BarColumn(),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from ..running import random_states
 
 
 class Transaction:
@@ -27,7 +26,7 @@ class Transaction:
     """
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
-        self._undo: list[Callable[[], object]] = [*_random_states(generator)]
+        self._undo: list[Callable[[], object]] = random_states(*([] if generator is None else [generator]))
 
     def keep(self, tensor: Tensor) -> None:
         """Remember a tensor's elements."""
@@ -48,20 +47,3 @@ class Transaction:
             with torch.no_grad():
                 for action in reversed(self._undo):
                     action()
-
-
-def _random_states(generator: torch.Generator | None) -> list[Callable[[], object]]:
-    """How to put back every generator that a scheme could draw from."""
-    cpu, python = torch.get_rng_state(), random.getstate()
-    actions: list[Callable[[], object]] = [lambda: torch.set_rng_state(cpu), lambda: random.setstate(python)]
-    if generator is not None:
-        own = generator.get_state()
-        actions.append(lambda: generator.set_state(own))
-    if torch.cuda.is_initialized():
-        devices = torch.cuda.get_rng_state_all()
-        actions.append(lambda: torch.cuda.set_rng_state_all(devices))
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is not None:
-        legacy = numpy.random.get_state()
-        actions.append(lambda: numpy.random.set_state(legacy))
-    return actions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import CheckError
 from ...losses import LossSpec, Total
+from ...running import called, takes, unwrapped
 from ._tree import fresh
 
 Forward = Callable[[Any, Any], Any]
@@ -50,10 +50,7 @@ class Asked:
         """The model's output."""
         if self.forward is not None:
             return self.forward(self.model, inputs)
-        if isinstance(inputs, Mapping):
-            return self.model(**inputs)
-        spread = isinstance(inputs, tuple) or (isinstance(inputs, list) and not _takes(self.model, (inputs,)))
-        return self.model(*inputs) if spread else self.model(inputs)
+        return called(self.model, inputs)
 
     def cost(self, output: Any, targets: Any) -> Any:
         """What the loss returns, its first part where it returns several."""
@@ -113,19 +110,7 @@ def asked(
             f"check(model, ...): {len(meta)} parameters are on the meta device, {meta[0]} for one: they have no "
             "values yet. Type model.to_empty(device='cpu') and fs.initialize(model, seed=0) first"
         )
-    return Asked(_unwrapped(model), _unwrapped(loss), batch[0], batch[1], optimizer, forward, task, seed)
-
-
-def _unwrapped(module: Any) -> Any:
-    """Without torch.compile, inside of which hooks see nothing, and without data parallelism."""
-    while isinstance(module, nn.Module):
-        if hasattr(module, "_orig_mod"):
-            module = module._orig_mod
-        elif isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            module = module.module
-        else:
-            break
-    return module
+    return Asked(unwrapped(model), unwrapped(loss), batch[0], batch[1], optimizer, forward, task, seed)
 
 
 def _own_loss(output: Any) -> Any:
@@ -175,22 +160,9 @@ def _arguments(loss: Callable[..., Any], output: Any, targets: Any) -> Sequence[
         wanted = len(spec.arguments) - (len(spec.learned) if isinstance(loss, nn.Module) else 0)
         whole = [one for one in candidates if len(one) == wanted]
         return [one for one in whole if all(isinstance(part, Tensor) for part in one)] or whole or candidates[:1]
-    return [one for one in candidates if _takes(loss, one)] or candidates[:1]
+    return [one for one in candidates if takes(loss, one)] or candidates[:1]
 
 
 def _of_tensors(loss: Callable[..., Any]) -> bool:
     home = type(loss).__module__ if isinstance(loss, nn.Module) else getattr(loss, "__module__", None) or ""
     return home.startswith(("torch.", "firststep."))
-
-
-def _takes(function: Callable[..., Any], arguments: Sequence[Any]) -> bool:
-    """Whether its signature has room for these arguments; True where it has none to read."""
-    try:
-        signature = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
-    except (TypeError, ValueError):
-        return True
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        return False
-    return True
