@@ -7,10 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
 Progress: TypeAlias = bool | Callable[[int, int, str], object] | None
 """Whether to show a bar, or a function ``(done, total, name)``; ``None`` decides by terminal and length of the work."""
 
@@ -33,6 +29,11 @@ def telling(progress: Progress, total: int, *, least: int = LONG) -> Iterator[Te
     if callable(progress):
         yield _counting(progress, total)
     elif progress or (progress is None and total >= least and sys.stderr.isatty()):
+        # Here, not above: whoever plans a model does not wait for it.
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
         columns = (
             TextColumn("{task.percentage:>3.0f}%"),
             BarColumn(),
