@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from ..errors import CompareError
+from ..running import leaves, mapped
 from ._random import seed_everything
 
 Batch: TypeAlias = tuple[Any, Any]
@@ -67,28 +68,8 @@ def source(data: Any, batch_size: int | None) -> Source:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Tensors:
-    """Tensors whose axis 0 counts the examples: shuffled anew in each pass, in batches of equal size."""
-
-    data: Batch
-    n: int
-    batch_size: int
-    generators: tuple[torch.Generator, ...] = ()
-
-    @property
-    def what(self) -> str:
-        """In words."""
-        return f"{self.n:,} examples, {min(self.batch_size, self.n):,} a batch"
-
-    def batches(self, seed: int) -> Iterator[Batch]:
-        """Without end; what is left over of a pass is not used."""
-        for index in _shuffled(self.n, self.batch_size, seed):
-            yield mapped(lambda tensor, index=index: tensor[index.to(tensor.device)], self.data)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Items:
-    """A dataset of single examples: shuffled and collated; what it draws at random depends on the seed and the step."""
+class _Counted:
+    """Examples that are counted, and shuffled anew in each pass, in batches of equal size."""
 
     data: Any
     n: int
@@ -99,6 +80,21 @@ class Items:
     def what(self) -> str:
         """In words."""
         return f"{self.n:,} examples, {min(self.batch_size, self.n):,} a batch"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tensors(_Counted):
+    """Tensors whose axis 0 counts the examples."""
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Without end; what is left over of a pass is not used."""
+        for index in _shuffled(self.n, self.batch_size, seed):
+            yield mapped(lambda tensor, index=index: tensor[index.to(tensor.device)], self.data)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Items(_Counted):
+    """A dataset of single examples, collated; what it draws at random depends on the seed and the step."""
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Without end; what is left over of a pass is not used."""
@@ -227,24 +223,6 @@ def digest(value: Any) -> bytes:
     return hashed.digest()
 
 
-def mapped(function: Callable[[Tensor], Any], tree: Any) -> Any:
-    """The same form with every tensor replaced; what is no tensor stays.
-
-    >>> mapped(lambda tensor: tensor + 1, (torch.zeros(1), {"n": 3}))
-    (tensor([1.]), {'n': 3})
-    """
-    if isinstance(tree, Tensor):
-        return function(tree)
-    if type(tree) is dict:
-        return {key: mapped(function, value) for key, value in tree.items()}
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(mapped(function, value) for value in tree))
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(mapped(function, value) for value in tree)
-    # Batches of other libraries, such as transformers' BatchEncoding, move themselves; others are left.
-    return tree
-
-
 def moved(tree: Any, device: torch.device) -> Any:
     """A batch on the model's device; batches of other libraries that can, move themselves."""
     if hasattr(tree, "to") and not isinstance(tree, Tensor):
@@ -292,15 +270,9 @@ def _pair(batch: Any) -> Batch:
     )
 
 
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    found: list[Tensor] = []
-    mapped(found.append, tree)
-    yield from found
-
-
 def _examples(data: Any) -> int:
     """How many examples the tensors of a pair hold, all alike."""
-    inputs, targets = (list(_tensors(part)) for part in data)
+    inputs, targets = ([tensor for _, tensor in leaves(part)] for part in data)
     if not inputs:
         raise CompareError(f"compare(data=...): expected {_FORMS}; was given a pair whose inputs hold no tensor")
     lengths = [tuple(one.shape[:1]) for one in (*inputs, *targets)]
