@@ -30,6 +30,7 @@ from . import (
     _sequence_checks,
     _shift_checks,
     _similarity_checks,
+    _softmax_axis_checks,
     _softmax_checks,
     _spread_checks,
     _start_checks,
@@ -44,6 +45,7 @@ CHECKS: tuple[Check, ...] = tuple(
         (
             *_run_checks.CHECKS,
             *_softmax_checks.CHECKS,
+            *_softmax_axis_checks.CHECKS,
             *_bounded_checks.CHECKS,
             *_probability_checks.CHECKS,
             *_output_checks.CHECKS,
