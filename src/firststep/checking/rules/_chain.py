@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from ...init import site_of
 from ..probe._evidence import Evidence
 from ..probe._layer import Layer
 from ..probe._parameter import Parameter
 
 CONVOLUTIONS = (nn.modules.conv._ConvNd,)
-TRANSPOSED = (nn.modules.conv._ConvTransposeNd,)
 NORMS = (
     nn.modules.batchnorm._NormBase,
     nn.LayerNorm,
@@ -83,23 +83,14 @@ def weighted(evidence: Evidence) -> list[Weighted]:
                 weights.setdefault(name.rpartition(".")[0], one)
     found = []
     for layer in leaves(evidence):
-        fan = _fan(module(evidence, layer))
-        weight = weights.get(layer.place)
-        if fan and weight is not None:
-            gain = weight.rms * math.sqrt(fan)
-            if gain > 0:
-                found.append(Weighted(layer, weight, fan, gain))
+        of, weight = module(evidence, layer), weights.get(layer.place)
+        if weight is None or not isinstance(of, (nn.Linear, *CONVOLUTIONS)):
+            continue
+        fans = site_of(of, "weight", shape=weight.shape).parts[0].fans
+        gain = 0.0 if fans is None else weight.rms * math.sqrt(fans.fan_in)
+        if fans is not None and gain > 0:
+            found.append(Weighted(layer, weight, fans.fan_in, gain))
     return found
-
-
-def _fan(of: nn.Module | None) -> float:
-    """How many inputs one output sums over; 0 for other modules."""
-    if isinstance(of, nn.Linear):
-        return float(of.in_features)
-    if isinstance(of, CONVOLUTIONS):
-        taps = math.prod(of.kernel_size) * of.in_channels / of.groups
-        return taps / math.prod(of.stride) if isinstance(of, TRANSPOSED) else taps
-    return 0.0
 
 
 def signal(layer: Layer) -> float:
