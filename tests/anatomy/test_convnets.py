@@ -6,13 +6,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from firststep.anatomy import Anatomy
-
 from ..recipes.libraries import library, timm, torchvision
-
-
-def anatomy(model: nn.Module) -> Anatomy:
-    return Anatomy(dict(model.named_modules()))
+from .read import anatomy
 
 
 class SELayer(nn.Module):

@@ -8,10 +8,7 @@ from torch import nn
 from firststep.anatomy import Anatomy
 
 from ..recipes.libraries import library
-
-
-def of(model: nn.Module) -> Anatomy:
-    return Anatomy(dict(model.named_modules()))
+from .read import anatomy
 
 
 class Latent(nn.Module):
@@ -52,8 +49,8 @@ class Net(nn.Module):
 
 
 def test_latent_attention() -> None:
-    anatomy = of(Net())
-    told = {name: anatomy.roles(f"layers.1.attention.{name}") for name in ("wq_a", "wq_b", "wkv_a", "wkv_b", "wo")}
+    found = anatomy(Net())
+    told = {name: found.roles(f"layers.1.attention.{name}") for name in ("wq_a", "wq_b", "wkv_a", "wkv_b", "wo")}
     assert told == {
         "wq_a": {"attention.query"},
         "wq_b": {"attention.query"},
@@ -75,16 +72,16 @@ def test_names_of_transformers() -> None:
             super().__init__()
             self.crossattention = Attention()
 
-    anatomy = of(nn.ModuleList([Layer(), Layer()]))
-    assert anatomy.roles("1.crossattention.q_attn") == {"attention.query", "cross_attention"}
+    found = anatomy(nn.ModuleList([Layer(), Layer()]))
+    assert found.roles("1.crossattention.q_attn") == {"attention.query", "cross_attention"}
     for name in ("c_attn", "kv_a_proj_with_mqa", "kv_b_proj"):
-        assert anatomy.roles(f"1.crossattention.{name}") == {"attention.packed", "cross_attention"}
+        assert found.roles(f"1.crossattention.{name}") == {"attention.packed", "cross_attention"}
 
 
 def test_a_router_may_be_a_module_of_its_own() -> None:
-    anatomy = of(Net())
-    assert anatomy.roles("layers.0.moe.router.gate") == {"router"}
-    assert anatomy.roles("layers.0.moe") == {"experts"}
+    found = anatomy(Net())
+    assert found.roles("layers.0.moe.router.gate") == {"router"}
+    assert found.roles("layers.0.moe") == {"experts"}
 
 
 def test_shared_experts_end_the_branch_of_the_others() -> None:
@@ -92,23 +89,23 @@ def test_shared_experts_end_the_branch_of_the_others() -> None:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50}
     latent = {"n_routed_experts": 4, "n_group": 2, "topk_group": 1, "first_k_dense_replace": 1, "q_lora_rank": 16}
     with torch.device("meta"):
-        anatomy = of(transformers.DeepseekV3ForCausalLM(transformers.DeepseekV3Config(**sizes, **latent)))
-    assert anatomy.roles("model.layers.1.mlp.experts") == {"experts"}
-    assert [anatomy.symbols(f"model.layers.{i}.self_attn.o_proj")["R"] for i in (0, 1)] == [2, 2]
+        found = anatomy(transformers.DeepseekV3ForCausalLM(transformers.DeepseekV3Config(**sizes, **latent)))
+    assert found.roles("model.layers.1.mlp.experts") == {"experts"}
+    assert [found.symbols(f"model.layers.{i}.self_attn.o_proj")["R"] for i in (0, 1)] == [2, 2]
 
 
 def test_the_width_is_that_which_most_layers_have() -> None:
     """Norms of queries and keys come first and are as many as those of the stream."""
-    assert of(Net(32)).symbols("layers.2.attention.wo")["d"] == 32
+    assert anatomy(Net(32)).symbols("layers.2.attention.wo")["d"] == 32
 
 
 def test_the_width_is_known_outside_of_all_blocks() -> None:
     net = Net(32)
-    anatomy = of(net)
+    found = anatomy(net)
     for name in ("", "tokens", "head"):
-        assert (anatomy.symbols(name)["d"], anatomy.symbols(name)["L"]) == (32, 3)
+        assert (found.symbols(name)["d"], found.symbols(name)["L"]) == (32, 3)
     both = nn.ModuleDict({"text": Net(32), "image": Net(48)})
-    towers = of(both)
+    towers = anatomy(both)
     assert towers.symbols("image")["d"] == towers.symbols("image.head")["d"] == 48  # its own, and asked first
     assert towers.symbols("text.tokens")["d"] == 32
     assert towers.symbols("") == {}
@@ -140,10 +137,10 @@ def test_time_grows_with_the_model_only() -> None:
 
         Counting.walks = 0
         modules = Counting(nn.ModuleList([Many(), Many()]).named_modules())
-        anatomy = Anatomy(modules)
+        found = Anatomy(modules)
         for name in list(modules):
-            anatomy.roles(name)
-            anatomy.symbols(name)
+            found.roles(name)
+            found.symbols(name)
         return Counting.walks
 
     assert walks(64) == walks(2)

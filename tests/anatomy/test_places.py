@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from firststep.anatomy import Anatomy
-
-
-def anatomy(model: nn.Module) -> Anatomy:
-    return Anatomy(dict(model.named_modules()))
+from .read import anatomy
 
 
 def having(model: nn.Module, role: str) -> set[str]:

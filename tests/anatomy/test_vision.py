@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from firststep.anatomy import Anatomy
-
-
-def anatomy(model: nn.Module) -> Anatomy:
-    return Anatomy(dict(model.named_modules()))
+from .read import anatomy
 
 
 class TalkingHeads(nn.Module):

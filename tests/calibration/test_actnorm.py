@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from firststep.calibration import actnorm, calibrate
+
+from .measured import weight_normed
 
 X = torch.randn(300, 6, generator=torch.Generator().manual_seed(1)) * torch.arange(1.0, 7) + 2
 
@@ -27,23 +31,13 @@ def assert_standard(value: Tensor, axis: int = -1, atol: float = 1e-3) -> None:
 def test_weight_norm_gets_the_g_and_b_of_salimans_and_kingma(old: bool) -> None:
     """Section 3: t = v x / |v|, g = 1 / std(t), b = -mean(t) / std(t); v stays."""
     torch.manual_seed(0)
-    layer = nn.Linear(6, 4)
-    v = layer.weight.detach().clone()
-    if old:
-        with pytest.warns(FutureWarning, match="weight_norm"):
-            layer = nn.utils.weight_norm(layer)
-    else:
-        layer = nn.utils.parametrizations.weight_norm(layer)
+    layer, g, kept = weight_normed(nn.Linear(6, 4), old=old)
+    v = kept.detach().clone()
     t = X.double() @ (v.double() / v.double().norm(dim=1, keepdim=True)).T
     mean, std = t.mean(0), t.std(0, correction=0)
 
     report = calibrate(layer, X, "actnorm")
 
-    g, kept = (
-        (layer.weight_g, layer.weight_v)
-        if old
-        else (layer.parametrizations.weight.original0, layer.parametrizations.weight.original1)
-    )
     assert torch.equal(kept, v)
     torch.testing.assert_close(g.detach().double().flatten(), 1 / std, rtol=1e-5, atol=0)
     torch.testing.assert_close(layer.bias.detach().double(), -mean / std, rtol=1e-4, atol=1e-5)
@@ -176,6 +170,51 @@ def test_what_cannot_be_standard_is_reported() -> None:
         "0": "",
         "1": "how s and t act cannot be told",
     }
+
+
+class Signs(nn.Linear):
+    """Outputs of 3 and -3, whatever the weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return 3 * super().forward(input).sign()
+
+
+class Cut(nn.Linear):
+    """Fewer outputs than it has biases."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input)[:, :-1]
+
+
+def frozen() -> nn.Module:
+    made = type("ActNorm", (Outside,), {})()
+    made.t.requires_grad_(False)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("layer", "note"),
+    [
+        (frozen, "its bias is frozen (requires_grad=False)"),
+        (lambda: Cut(6, 4), "along which axis its channels lie cannot be told"),
+        (
+            lambda: Signs(6, 4),
+            "after 2 tries its channels have means up to 0 from 0 and stds up to 2 from 1; it was put back",
+        ),
+    ],
+)
+def test_layers_that_are_left_with_the_reason(layer: Callable[[], nn.Module], note: str) -> None:
+    """On rows and their negatives as many signs are positive as are negative."""
+    torch.manual_seed(0)
+    net = layer()
+    if isinstance(net, Signs):
+        nn.init.zeros_(net.bias)
+    before = [one.clone() for one in net.parameters()]
+
+    report = calibrate(net, torch.cat([X, -X]), actnorm(steps=2))
+
+    assert [row.note for row in report.left] == [note]
+    assert all(torch.equal(one, old) for one, old in zip(net.parameters(), before, strict=True))
 
 
 def test_a_magnitude_shared_by_all_channels_is_left() -> None:

@@ -261,6 +261,26 @@ def test_the_report_as_text() -> None:
     )
 
 
+def test_the_report_of_a_layer_that_the_batch_does_not_reach() -> None:
+    model = nn.ModuleDict({"used": nn.Linear(1, 1), "spare": nn.Linear(1, 1)})
+    for one in model.parameters():
+        nn.init.constant_(one, 0.25)
+
+    report = calibrate(model, torch.tensor([[-8.0], [8.0]]), forward=lambda parts, x: parts["used"](x))
+
+    assert report.table(100) == (
+        "Calibration to unit_variance(): 1 layer changed, 1 left\n"
+        "\n"
+        "               weight  output before       after\n"
+        "layer  type     times     mean / std  mean / std\n"
+        "------------------------------------------------\n"
+        "used   Linear     0.5       0.25 / 2    0.25 / 1\n"
+        "\n"
+        "left as they are\n"
+        "  spare (Linear): the batch does not reach it"
+    )
+
+
 def test_the_report_as_data() -> None:
     report = exact()
 

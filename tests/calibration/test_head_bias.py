@@ -171,6 +171,24 @@ def test_probabilities_as_targets() -> None:
     assert net[2].bias.exp().tolist() == [pytest.approx(one, rel=1e-5) for one in (0.5, 0.3, 0.2)]
 
 
+def test_probabilities_as_targets_without_a_loss() -> None:
+    """The loss that is told is the cross-entropy, written out: at the start, and the entropy of the mean afterwards."""
+    net, soft = zeroed(3), torch.tensor([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]]).repeat(30, 1)
+    before = -(soft * net(X).log_softmax(1)).sum(1).mean().item()
+
+    (figure,) = calibrate(net, (X, soft), head_bias(task="softmax", smoothing=0.0)).figures
+
+    assert (figure.name, figure.before) == ("loss", pytest.approx(before, rel=1e-6))
+    assert figure.after == pytest.approx(entropy(0.5, 0.3, 0.2), rel=1e-6)
+
+
+class Ids(nn.Sequential):
+    """A model that returns choices, not scores."""
+
+    def forward(self, input: Tensor) -> dict[str, Tensor]:
+        return {"ids": super().forward(input).argmax(-1)}
+
+
 def test_the_head_is_found_though_it_is_not_registered_last() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -208,6 +226,11 @@ def test_a_frozen_bias_is_left() -> None:
             "of '0.2', the last one. The output must be the scores of a layer with a bias, before softmax or sigmoid: "
             "leave that out, with a loss that takes scores, or type "
             "forward=lambda model, inputs: ... that returns them",
+        ),
+        (
+            lambda: calibrate(Ids(zeroed(3)), (X, Y), "head-bias"),
+            "calibrate: the model returned dict, in which there is no tensor of floating-point numbers. "
+            "Type forward=lambda model, inputs: model(inputs).scores",
         ),
         (
             lambda: calibrate(nn.Linear(5, 3, bias=False), (X, Y), "head-bias"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -164,12 +165,35 @@ def test_gradinit_leaves_zeros_and_frozen_and_scales_tied_tensors_once() -> None
     assert model[2].weight is model[0].weight
 
 
+def test_a_weight_behind_a_parametrization_has_no_scale() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)), nn.Linear(4, 3)).double()
+    weight = model[0].parametrizations.weight.original.detach().clone()
+
+    report = calibrate(model, (X, Y), gradinit(steps=3), loss=nn.CrossEntropyLoss())
+
+    assert {row.layer: row.note for row in report.rows if row.note} == {
+        "0.weight": "its spectral_norm parametrization stands between a scale and its layer"
+    }
+    assert torch.equal(model[0].parametrizations.weight.original, weight)
+
+
 def test_a_norm_above_gamma_is_lowered_and_said() -> None:
     report = calibrate(net(gain=3.0), (X, Y), gradinit(steps=3, gamma=1e-6), loss=nn.CrossEntropyLoss())
 
     figure = report.figures[-1]
     assert figure.name == "gradient norm (L2), above gamma=1e-06: more steps, or a larger gamma"
     assert figure.after < figure.before
+
+
+def test_gradinit_that_is_led_astray_ends_where_it_was_best() -> None:
+    """With such a learning rate every step makes it worse: all stays as it was."""
+    model, before = net(), net()
+
+    report = calibrate(model, (X, Y), gradinit(steps=5, lr=10.0, gamma=100.0), loss=nn.CrossEntropyLoss())
+
+    assert {figure.after - figure.before for figure in report.figures} == {0.0}
+    assert all(torch.equal(one, old) for one, old in zip(model.parameters(), before.parameters(), strict=True))
 
 
 def quotient(model: nn.Module) -> float:
@@ -215,6 +239,21 @@ def test_metainit_of_one_number_ends_where_the_curvature_is_0() -> None:
     )
 
     assert model.w.item() == pytest.approx(math.sqrt(2), abs=0.002)
+
+
+def test_metainit_that_begins_at_the_best_stays_there() -> None:
+    """At the square root of 2 that quotient is 0, and a step of 0.5 away it is more than 1.5."""
+    model = One(math.sqrt(2))
+
+    report = calibrate(
+        model,
+        torch.ones(1, dtype=torch.float64),
+        metainit(steps=5, lr=0.5),
+        loss=lambda output: (output**4 / 12 - output**2).sum(),
+    )
+
+    assert model.w.item() == math.sqrt(2)
+    assert report.changed == ()
 
 
 def test_the_first_step_of_metainit_is_the_papers() -> None:
@@ -279,6 +318,14 @@ def test_a_model_that_returns_its_own_loss() -> None:
     model = Own()
     report = calibrate(model, {"x": X, "labels": Y}, gradinit(steps=3))
     assert report.figures[0].before == pytest.approx(F.cross_entropy(net()(X), Y).item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("form", [lambda value: (value, {"accuracy": 0}), lambda value: {"loss": value, "n": 1}])
+def test_a_loss_that_returns_more_than_its_value(form: Callable[[Tensor], Any]) -> None:
+    model = net()
+    report = calibrate(model, (X, Y), gradinit(steps=3), loss=lambda output, y: form(F.cross_entropy(output, y)))
+    assert report.figures[0].before == pytest.approx(F.cross_entropy(net()(X), Y).item(), rel=1e-9)
+    assert report.figures[0].after == pytest.approx(F.cross_entropy(model(X), Y).item(), rel=1e-9)
 
 
 def test_messages() -> None:

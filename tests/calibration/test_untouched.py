@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from firststep.calibration import Target, actnorm, calibrate, gradinit, head_bias, metainit, unit_variance
 
+from .measured import std
+
 X = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
 Y = torch.randint(0, 3, (40,), generator=torch.Generator().manual_seed(2))
 TARGETS: list[Target] = [
@@ -197,7 +199,7 @@ def test_half_precision_is_measured_in_single_and_stays_half(dtype: torch.dtype,
         wide.load_state_dict({name: one.float() for name, one in net.state_dict().items()})
         first, second = wide[:1](X.to(dtype).float()), wide(X.to(dtype).float())
         told = [row.after.std for row in report.rows if row.after]
-        measured = [float(one.detach().std(correction=0)) for one in (first, second)]
+        measured = [std(one) for one in (first, second)]
         assert told == [pytest.approx(one, rel=1e-5) for one in measured]
         assert max(abs(one - 1) for one in measured) <= 0.01
     loss = nn.CrossEntropyLoss()(net(X.to(dtype)), Y)
@@ -212,7 +214,7 @@ def test_double_precision_stays_double() -> None:
 
     calibrate(net, X.double(), unit_variance(tol=1e-12))
 
-    assert float(net(X.double()).detach().std(correction=0)) == pytest.approx(1, abs=1e-12)
+    assert std(net(X.double())) == pytest.approx(1, abs=1e-12)
 
 
 def test_inputs_are_not_written_to_and_autocast_is_off() -> None:
@@ -231,7 +233,7 @@ def test_inputs_are_not_written_to_and_autocast_is_off() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         calibrate(net, x, unit_variance(tol=1e-4))
     assert torch.equal(x, X)
-    assert float(net(X.clone()).detach().std(correction=0)) == pytest.approx(1, abs=1e-4)
+    assert std(net(X.clone())) == pytest.approx(1, abs=1e-4)
 
 
 def test_a_graph_made_before_is_not_broken_and_parameters_in_shared_memory_stay_shared() -> None:
@@ -243,4 +245,4 @@ def test_a_graph_made_before_is_not_broken_and_parameters_in_shared_memory_stay_
 
     assert net[2].weight.data_ptr() == net[0].weight.data_ptr()
     assert [row.note for row in report.rows] == ["", "tied to '0', which sets it"]
-    assert float(net[0](X).detach().std(correction=0)) == pytest.approx(1, abs=0.01)
+    assert std(net[0](X)) == pytest.approx(1, abs=0.01)

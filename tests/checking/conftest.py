@@ -1,12 +1,13 @@
-"""Golden files: what is printed, word for word; FIRSTSTEP_WRITE_GOLDEN=1 writes them anew."""
+"""Golden files (what is printed, word for word; FIRSTSTEP_WRITE_GOLDEN=1 writes them anew) and a single thread."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -23,3 +24,12 @@ def golden() -> Callable[[str, str], None]:
         assert text + "\n" == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """The tensors are too small to share out: it is several times as fast."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

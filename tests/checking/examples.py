@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from firststep.checking import CheckReport, example
+from firststep.checking import CheckReport, Finding, example
 
-from .panel import FAULTS, SOUND, Case
+from .panel import Case
 
 SEEDS = range(5)
 """Of the weights and the data of the panel."""
@@ -22,18 +22,19 @@ def told(one: CheckReport) -> str:
     return "\n".join(f"{f.severity} {f.code} {f.place}: {f.measured} | {f.evidence}" for f in one.findings)
 
 
+def first(found: CheckReport, code: str) -> Finding:
+    """The first finding of a code, which must be there."""
+    one = next((one for one in found.findings if one.code == code), None)
+    assert one is not None, f"{code} is not among\n{told(found)}"
+    return one
+
+
+def said(one: Finding) -> list[str]:
+    """What is said of it: severity, place, measured, expected and fix."""
+    return [one.severity, one.place, one.measured, one.expected, one.fix]
+
+
 def misses(case: Case) -> dict[int, CheckReport]:
     """By seed, the reports that do not name the fault, or that warn of a sound design."""
     found = {seed: report(case.lines, seed) for seed in SEEDS}
     return {seed: one for seed, one in found.items() if not (case.codes & set(one.codes) if case.codes else one.ok)}
-
-
-def table() -> str:
-    """What the panel misses, a line for each case: the seeds, the codes that would do and the codes found."""
-    lines = []
-    for case in FAULTS + SOUND:
-        if missed := misses(case):
-            wanted = "|".join(sorted(case.codes)) or "sound"
-            found = sorted({f"{f.code} {f.severity}" for one in missed.values() for f in one.findings})
-            lines.append(f"{case.name} | {wanted} | seeds {[*missed]} | {', '.join(found) or 'nothing'}")
-    return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firststep.checking import Finding
 
-from .examples import report, told
+from .examples import first, report, said, told
 
 
 def start(features: int, loss: str, n: int, targets: str) -> str:
@@ -15,10 +15,9 @@ def start(features: int, loss: str, n: int, targets: str) -> str:
 def judged(lines: str, code: str) -> Finding:
     """The finding of that code, which must not be only info."""
     found = report(lines)
-    named = [one for one in found.findings if one.code == code]
-    assert named, f"{code} is not among\n{told(found)}"
-    assert named[0].severity != "info", told(found)
-    return named[0]
+    one = first(found, code)
+    assert one.severity != "info", told(found)
+    return one
 
 
 def silent(lines: str, code: str, *, info: bool = False) -> None:
@@ -28,12 +27,9 @@ def silent(lines: str, code: str, *, info: bool = False) -> None:
     assert info or code not in found.codes, told(found)
 
 
-def words(lines: str, code: str) -> tuple[str, str, str, str, str]:
+def words(lines: str, code: str) -> tuple[str, ...]:
     """Severity, place, measured, expected and fix of the first finding of that code."""
-    found = report(lines)
-    one = next((one for one in found.findings if one.code == code), None)
-    assert one is not None, told(found)
-    return one.severity, one.place, one.measured, one.expected, one.fix
+    return tuple(said(first(report(lines), code)))
 
 
 def channels(lines: str, code: str) -> set[str]:

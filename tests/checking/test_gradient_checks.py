@@ -13,7 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from firststep import losses
 from firststep.checking import CheckReport, Finding, check
 
-from .architectures import classes, mlp, plain
+from .designs.dense import mlp
+from .designs.start import classes, plain
 from .examples import report, told
 
 X, Y = torch.linspace(-1, 1, 32 * 20).reshape(32, 20).sin() + torch.eye(32, 20), torch.arange(32) % 10

@@ -11,7 +11,7 @@ from torch import nn
 from firststep import losses
 from firststep.checking import CheckReport, check
 
-from .architectures import plain
+from .designs.start import plain
 from .examples import told
 from .test_gradient_checks import X, Y, of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .examples import report, told
+from .examples import first, report, said, told
 
 WORDS = [
     (
@@ -69,12 +69,9 @@ batch = 2 * torch.randn(32, 20), torch.arange(32) % 4
 
 @pytest.mark.parametrize("case", WORDS, ids=[one[1] for one in WORDS])
 def test_word_for_word(case: tuple) -> None:
-    code, _, lines, severity, place, measured, expected, fix, clues = case
-    found = report(lines)
-    one = next((one for one in found.findings if one.code == code), None)
-    assert one is not None, told(found)
-    assert (one.severity, one.place, one.measured) == (severity, place, measured)
-    assert (one.expected, one.fix) == (expected, fix)
+    code, _, lines, *wanted, clues = case
+    one = first(report(lines), code)
+    assert said(one) == wanted
     assert [clue.text for clue in one.evidence] == clues
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .examples import report, told
+from .examples import first, report, said, told
 from .variants import VARIANTS, of
 
 
@@ -42,10 +42,8 @@ FIX = ["about 1: nn.init.orthogonal_ gives 1, torch's default 0.58", "nn.init.or
     ],
 )
 def test_what_it_says_word_for_word(lines: str, severity: str, factor: str) -> None:
-    found = next(one for one in report(lines).findings if one.code == "FS613")
     measured = f"each step multiplies the state by about {factor}"
-    assert [found.severity, found.place, found.measured] == [severity, "rnn.weight_hh_l0", measured]
-    assert [found.expected, found.fix] == FIX
+    assert said(first(report(lines), "FS613")) == [severity, "rnn.weight_hh_l0", measured, *FIX]
 
 
 @pytest.mark.parametrize("name", of("FS613"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .examples import report, told
+from .examples import first, report, said, told
 from .variants import VARIANTS, of
 
 EXACT = {
@@ -65,8 +65,7 @@ batch = torch.tensor([[1.0, 1, 1, -1], [-1.0, -1, -1, 1]]), torch.tensor([0, 0])
 @pytest.mark.parametrize("case", EXACT)
 def test_what_it_says_word_for_word(case: str) -> None:
     lines, *wanted = EXACT[case]
-    found = next(one for one in report(lines).findings if one.code == case[:5])
-    assert [found.severity, found.place, found.measured, found.expected, found.fix] == wanted
+    assert said(first(report(lines), case[:5])) == wanted
 
 
 @pytest.mark.parametrize("name", of("FS605", "FS607", "FS611", "FS612"))

@@ -57,6 +57,12 @@ def timm(name: str, **options: Any) -> Build:
     return lambda: create(name, **options)
 
 
+def transformers(model: str, config: str, **options: Any) -> Build:
+    """What makes a model of transformers' by the names of its class and of its configuration's."""
+    own = library("transformers")
+    return lambda: getattr(own, model)(getattr(own, config)(**options))
+
+
 class _Narrow(nn.Linear):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(min(inputs, 200), min(outputs, 200))

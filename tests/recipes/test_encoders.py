@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ import torch
 from torch import nn
 
 import firststep as fs
-from firststep.init import Moments
 
 from .conformance import differences
-from .libraries import library
+from .libraries import library, transformers
+from .twins import expected
 
 BERT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 300, "intermediate_size": 96}
 
@@ -22,17 +21,6 @@ BART = {
     "d_model": 64, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 96, "decoder_ffn_dim": 96,
     "encoder_attention_heads": 4, "decoder_attention_heads": 4, "vocab_size": 300, "pad_token_id": 1,
 }  # fmt: skip
-
-
-def of(model: str, config: str, **options: Any) -> Callable[[], nn.Module]:
-    """A constructor of a model of transformers."""
-    transformers = library("transformers")
-    return lambda: getattr(transformers, model)(getattr(transformers, config)(**options))
-
-
-def expected(model: nn.Module, recipe: str, **options: Any) -> dict[str, Moments]:
-    rows = fs.plan(model, fs.recipes.get(recipe, **options)).rows
-    return {row.name: row.expected for row in rows if row.expected is not None}
 
 
 @pytest.mark.parametrize(
@@ -49,13 +37,13 @@ def expected(model: nn.Module, recipe: str, **options: Any) -> dict[str, Moments
     ],
 )
 def test_bert_of_transformers(model: str, config: str, options: dict[str, Any]) -> None:
-    assert differences(of(model, config, **options), "bert.hf") == []
+    assert differences(transformers(model, config, **options), "bert.hf") == []
 
 
 @pytest.mark.parametrize("recipe", ["bert", "bert.tf"])
 def test_bert_of_its_authors(recipe: str) -> None:
     """std 0.02 sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)) = 0.0175925 between ±0.04."""
-    found = expected(of("BertForSequenceClassification", "BertConfig", **BERT)(), recipe)
+    found = expected(transformers("BertForSequenceClassification", "BertConfig", **BERT)(), recipe)
     drawn = [one for name, one in found.items() if name.endswith("weight") and "LayerNorm" not in name]
     assert len(drawn) == 2 * 6 + 3 + 2  # six matrices in each layer, three tables, pooler and classifier
     for one in drawn:
@@ -105,11 +93,11 @@ T5 = {
     ],
 )
 def test_t5(model: str, options: dict[str, Any]) -> None:
-    assert differences(of(model, "T5Config", **T5, **options), "t5") == []
+    assert differences(transformers(model, "T5Config", **T5, **options), "t5") == []
 
 
 def test_t5_on_a_factor() -> None:
-    made = of("T5ForConditionalGeneration", "T5Config", **T5, initializer_factor=0.5)
+    made = transformers("T5ForConditionalGeneration", "T5Config", **T5, initializer_factor=0.5)
     assert differences(made, fs.recipes.get("t5", factor=0.5), seeds=1) == []
 
 
@@ -158,7 +146,7 @@ TOWERS = {"text_config": {**TEXT, "projection_size": 32}, "vision_config": {**IM
     ],
 )
 def test_clip_of_transformers(model: str, config: str, options: dict[str, Any]) -> None:
-    assert differences(of(model, config, **options), "clip.asis") == []
+    assert differences(transformers(model, config, **options), "clip.asis") == []
 
 
 class ClipBlock(nn.Module):
@@ -239,7 +227,7 @@ def test_clip_of_openai() -> None:
 
 
 def test_clip_of_transformers_as_openai_builds_it() -> None:
-    model = of("CLIPModel", "CLIPConfig", **TOWERS, projection_dim=40)()
+    model = transformers("CLIPModel", "CLIPConfig", **TOWERS, projection_dim=40)()
     found = {name: one.std for name, one in expected(model, "clip").items()}
     text, vision = "text_model.encoder.layers.0.self_attn.", "vision_model.encoder.layers.0.self_attn."
     assert found[f"{text}q_proj.weight"] == pytest.approx(32**-0.5)
@@ -259,12 +247,12 @@ def test_clip_of_transformers_as_openai_builds_it() -> None:
 )
 def test_siglip_of_transformers(model: str, config: str) -> None:
     towers = TOWERS if config == "SiglipConfig" else {**TOWERS, "vision_config": {**IMAGE, "num_patches": 16}}
-    assert differences(of(model, config, **towers), "siglip.asis") == []
+    assert differences(transformers(model, config, **towers), "siglip.asis") == []
 
 
 def test_siglip_of_its_authors() -> None:
     """flax: xavier over (in, out) of each projection, (1, d) for the probe; lecun normal with std 1/sqrt(fan_in)."""
-    model = of("SiglipModel", "SiglipConfig", **TOWERS)()
+    model = transformers("SiglipModel", "SiglipConfig", **TOWERS)()
     found = expected(model, "siglip")
     d, image = 32, 48
     assert found["logit_scale"].mean == pytest.approx(math.log(10))

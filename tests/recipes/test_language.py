@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,18 +12,17 @@ from torch import nn
 import firststep as fs
 
 from .conformance import differences
-from .libraries import library
+from .libraries import Build, transformers
 
 BOTH = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 300}
 LLAMA = {**BOTH, "intermediate_size": 96, "num_key_value_heads": 2}
 C3 = 0.9865783  # std of a standard normal cut off at 3: sqrt(1 - 6 phi(3) / (2 Phi(3) - 1))
 
 
-def of(model: str, **config: Any) -> Callable[[], nn.Module]:
-    """A constructor of a model of transformers."""
-    transformers = library("transformers")
+def of(model: str, **config: Any) -> Build:
+    """A model of transformers whose configuration is called as it is."""
     kind = model.replace("ForCausalLM", "").replace("LMHeadModel", "").replace("ForSequenceClassification", "")
-    return lambda: getattr(transformers, model)(getattr(transformers, f"{kind}Config")(**config))
+    return transformers(model, f"{kind}Config", **config)
 
 
 @pytest.mark.parametrize("model", ["GPT2LMHeadModel", "GPT2ForSequenceClassification"])

@@ -6,9 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
-from firststep import recipes
-from firststep.planning import load_rules, save_rules
+import firststep as fs
+from firststep import init, recipes
+from firststep.errors import PlanError
+from firststep.planning import load_rules, rule, save_rules
 
 from .libraries import library
 
@@ -33,8 +37,8 @@ def test_it_survives_a_file(name: str, tmp_path: Path) -> None:
     rules = recipes.entry(name).shown().rules
     save_rules(rules, tmp_path / "rules.yaml")
     read = load_rules(tmp_path / "rules.yaml")
-    assert [rule.schemes for rule in read] == [rule.schemes for rule in rules]
-    assert [rule.label for rule in read] == [rule.label for rule in rules]
+    assert [one.schemes for one in read] == [one.schemes for one in rules]
+    assert [one.label for one in read] == [one.label for one in rules]
 
 
 def test_the_models_it_was_checked_against_exist() -> None:
@@ -48,3 +52,16 @@ def test_the_models_it_was_checked_against_exist() -> None:
                 found = known[head]
                 for part in rest:
                     found = getattr(found, part, None) or library(f"{found.__name__}.{part}")
+
+
+def test_a_rule_of_ones_own_goes_before_a_recipe() -> None:
+    """The tutorial's Linear has std 0.1 and bias 0, its convolution bias 0.3; its rule of BatchNorm2d is to spare."""
+    own = rule("1", weight=init.constant(7.0))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 5))
+    fs.initialize(model, [own, recipes.get("tutorial")], seed=0)
+    conv, linear = model
+    assert linear.weight.eq(7).all()
+    assert linear.bias.eq(0).all()
+    assert conv.bias.allclose(torch.tensor(0.3))
+    with pytest.raises(PlanError, match=r"rule 4 \(BatchNorm2d\) matches no module of the model"):
+        fs.plan(model, [own, *recipes.get("tutorial").rules])

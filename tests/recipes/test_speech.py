@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ import torch
 from torch import nn
 
 import firststep as fs
-from firststep.init import Moments
 
 from .conformance import differences
-from .libraries import library
+from .libraries import transformers
+from .twins import expected
 
 WHISPER = {
     "d_model": 48, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4, "decoder_attention_heads": 4,
@@ -29,17 +28,6 @@ WAV2VEC2 = {
 }  # fmt: skip
 
 
-def of(model: str, config: str, **options: Any) -> Callable[[], nn.Module]:
-    """A constructor of a model of transformers."""
-    transformers = library("transformers")
-    return lambda: getattr(transformers, model)(getattr(transformers, config)(**options))
-
-
-def expected(model: nn.Module, recipe: str) -> dict[str, Moments]:
-    rows = fs.plan(model, recipe).rows
-    return {row.name: row.expected for row in rows if row.expected is not None}
-
-
 @pytest.mark.parametrize(
     ("model", "options"),
     [
@@ -51,12 +39,12 @@ def expected(model: nn.Module, recipe: str) -> dict[str, Moments]:
     ],
 )
 def test_whisper_of_transformers(model: str, options: dict[str, Any]) -> None:
-    assert differences(of(model, "WhisperConfig", **WHISPER, **options), "whisper") == []
+    assert differences(transformers(model, "WhisperConfig", **WHISPER, **options), "whisper") == []
 
 
 def test_frozen_positions_are_set() -> None:
     """w[t, i] = sin(t 10000^(-i / 23)) in the first 24 channels, the cosine in the others."""
-    model = of("WhisperForConditionalGeneration", "WhisperConfig", **WHISPER)()
+    model = transformers("WhisperForConditionalGeneration", "WhisperConfig", **WHISPER)()
     table = model.model.encoder.embed_positions.weight
     with torch.no_grad():
         table.zero_()
@@ -113,7 +101,7 @@ def test_whisper_of_openai() -> None:
 
 
 def test_whisper_of_transformers_as_openai_builds_it() -> None:
-    model = of("WhisperForConditionalGeneration", "WhisperConfig", **WHISPER)()
+    model = transformers("WhisperForConditionalGeneration", "WhisperConfig", **WHISPER)()
     found = expected(model, "whisper.openai")
     assert found["model.encoder.layers.0.fc2.bias"].high == pytest.approx(96**-0.5)
     assert found["model.encoder.embed_positions.weight"].high == 1.0
@@ -122,7 +110,7 @@ def test_whisper_of_transformers_as_openai_builds_it() -> None:
 @pytest.mark.parametrize("model", ["Wav2Vec2ForPreTraining", "Wav2Vec2ForCTC"])
 @pytest.mark.parametrize("norm", [{}, {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True}])
 def test_wav2vec2_of_transformers(model: str, norm: dict[str, Any]) -> None:
-    made = of(model, "Wav2Vec2Config", **WAV2VEC2, **norm)
+    made = transformers(model, "Wav2Vec2Config", **WAV2VEC2, **norm)
     assert differences(made, "wav2vec2.asis") == []
     # The convolution of positions: what transformers writes there has no effect.
     assert differences(made, "wav2vec2", apart=["*pos_conv_embed.conv.weight"]) == []
@@ -130,7 +118,7 @@ def test_wav2vec2_of_transformers(model: str, norm: dict[str, Any]) -> None:
 
 def test_wav2vec2_of_fairseq() -> None:
     """std = sqrt(4 / (k d)) for the convolution of positions, whatever its groups."""
-    model = of("Wav2Vec2ForCTC", "Wav2Vec2Config", **WAV2VEC2)()
+    model = transformers("Wav2Vec2ForCTC", "Wav2Vec2Config", **WAV2VEC2)()
     found = expected(model, "wav2vec2")
     positions = "wav2vec2.encoder.pos_conv_embed.conv.weight"
     assert found[positions].std == pytest.approx(math.sqrt(4 / (16 * 48)))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import firststep as fs
-from firststep.init import Moments
 
 from .conformance import differences
-from .libraries import library
+from .libraries import transformers
+from .twins import expected
 
 MAMBA = {"hidden_size": 48, "num_hidden_layers": 2, "vocab_size": 200, "state_size": 8, "conv_kernel": 4}
 MAMBA2 = {**MAMBA, "num_heads": 6, "head_dim": 16, "n_groups": 2, "expand": 2, "chunk_size": 16}
@@ -29,17 +28,6 @@ XLSTM = {
 }
 
 
-def of(model: str, config: str, **options: Any) -> Callable[[], nn.Module]:
-    """A constructor of a model of transformers."""
-    transformers = library("transformers")
-    return lambda: getattr(transformers, model)(getattr(transformers, config)(**options))
-
-
-def expected(model: nn.Module, recipe: str) -> dict[str, Moments]:
-    rows = fs.plan(model, recipe).rows
-    return {row.name: row.expected for row in rows if row.expected is not None}
-
-
 def started(model: nn.Module, recipe: str) -> dict[str, torch.Tensor]:
     fs.initialize(model, recipe, seed=0)
     return {name: one.detach() for name, one in model.named_parameters()}
@@ -47,13 +35,13 @@ def started(model: nn.Module, recipe: str) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("rescale", [False, True])
 def test_mamba_of_transformers(rescale: bool) -> None:
-    made = of("MambaForCausalLM", "MambaConfig", **MAMBA, rescale_prenorm_residual=rescale)
+    made = transformers("MambaForCausalLM", "MambaConfig", **MAMBA, rescale_prenorm_residual=rescale)
     assert differences(made, fs.recipes.get("mamba.asis", rescale=rescale)) == []
 
 
 @pytest.mark.parametrize("rescale", [False, True])
 def test_mamba2_of_transformers(rescale: bool) -> None:
-    made = of("Mamba2ForCausalLM", "Mamba2Config", **MAMBA2, rescale_prenorm_residual=rescale)
+    made = transformers("Mamba2ForCausalLM", "Mamba2Config", **MAMBA2, rescale_prenorm_residual=rescale)
     assert differences(made, fs.recipes.get("mamba2.asis", rescale=rescale)) == []
 
 
@@ -137,12 +125,12 @@ def test_mamba2_of_its_authors() -> None:
 
 
 def test_rwkv4_of_transformers() -> None:
-    assert differences(of("RwkvForCausalLM", "RwkvConfig", **RWKV), "rwkv4.asis") == []
+    assert differences(transformers("RwkvForCausalLM", "RwkvConfig", **RWKV), "rwkv4.asis") == []
 
 
 def test_rwkv4_of_its_author() -> None:
     """The numbers of RWKV_Init and of the two mixes, for block 1 of 3."""
-    model = of("RwkvForCausalLM", "RwkvConfig", **RWKV)()
+    model = transformers("RwkvForCausalLM", "RwkvConfig", **RWKV)()
     values = started(model, "rwkv4")
     block, d, wide, layer, layers = "rwkv.blocks.1.", 48, 64, 1, 3
     ratio, rest = layer / (layers - 1), 1 - layer / layers
@@ -218,19 +206,19 @@ def test_rwkv4_of_ones_own() -> None:
 
 
 def test_one_block_has_no_first_and_last() -> None:
-    model = of("RwkvForCausalLM", "RwkvConfig", **RWKV)()
+    model = transformers("RwkvForCausalLM", "RwkvConfig", **RWKV)()
     model.rwkv.blocks = model.rwkv.blocks[:1]
     with pytest.raises(fs.FirststepError, match=r"time_decay.*has no value at .* division by zero"):
         fs.plan(model, "rwkv4")
 
 
 def test_xlstm_of_transformers() -> None:
-    assert differences(of("xLSTMForCausalLM", "xLSTMConfig", **XLSTM), "xlstm.asis") == []
+    assert differences(transformers("xLSTMForCausalLM", "xLSTMConfig", **XLSTM), "xlstm.asis") == []
 
 
 def test_xlstm_of_its_authors() -> None:
     """small_init sqrt(2 / (5 d)), wang_init 2 / (L sqrt(d)), gates by their biases."""
-    model = of("xLSTMForCausalLM", "xLSTMConfig", **XLSTM)()
+    model = transformers("xLSTMForCausalLM", "xLSTMConfig", **XLSTM)()
     found, d, block = expected(model, "xlstm"), 64, "backbone.blocks.2."
     small, wang = math.sqrt(2 / (5 * d)), 2 / 3 / math.sqrt(d)
     for name in ("mlstm_layer.q", "mlstm_layer.v", "mlstm_layer.ogate_preact", "ffn.proj_up", "ffn.proj_up_gate"):

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
+import firststep as fs
+from firststep.init import Moments
 from firststep.planning import Plan
+
+
+def expected(model: nn.Module, recipe: str, **options: Any) -> dict[str, Moments]:
+    """What a recipe expects of every parameter that it sets."""
+    rows = fs.plan(model, fs.recipes.get(recipe, **options)).rows
+    return {row.name: row.expected for row in rows if row.expected is not None}
 
 
 def stds(plan: Plan) -> dict[str, float]:

@@ -304,6 +304,30 @@ def test_the_model_is_left_alone() -> None:
     assert len(model._forward_hooks) == 0
 
 
+class Writes(nn.Module):
+    """Looks at numbers, draws some, and writes into a parameter and a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.drop, self.norm = nn.Linear(8, 8), nn.Dropout(), nn.BatchNorm1d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.drop(self.layer(x)))
+        with torch.no_grad():
+            self.layer.weight.clamp_(-0.01, 0.01)
+        return x if x.abs().sum() > 0 else 2 * x
+
+
+def test_a_model_that_looks_at_numbers_is_left_alone_too() -> None:
+    model = Writes()
+    before, state = {name: one.clone() for name, one in model.state_dict().items()}, torch.get_rng_state()
+
+    auto(model, torch.randn(4, 8, generator=torch.Generator().manual_seed(0)))
+
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(before[name], one) for name, one in model.state_dict().items())
+
+
 def test_a_run_costs_no_memory_on_meta() -> None:
     """A layer of 4 TB, which nobody can allocate."""
     with torch.device("meta"):
