@@ -221,3 +221,22 @@ def test_a_magnitude_shared_by_all_channels_is_left() -> None:
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(6, 4), dim=None)  # pyright: ignore[reportArgumentType]
     (row,) = calibrate(layer, X, "actnorm").rows
     assert row.note.startswith("its weight_norm has no magnitude for each channel")
+
+
+def test_a_layer_whose_output_is_one_number_is_left_and_said() -> None:
+    class Total(nn.Module):
+        """Its output has no axis along which channels could lie."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(torch.randn(4, 6)), nn.Parameter(torch.zeros(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return (x @ self.weight.T + self.bias).sum()
+
+    torch.manual_seed(0)
+    net = Total()
+    before = net.weight.detach().clone()
+    report = calibrate(net, X, "actnorm")
+    assert [row.layer for row in report.left] == [""]
+    assert torch.equal(net.weight, before)

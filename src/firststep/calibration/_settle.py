@@ -150,7 +150,7 @@ class _Work:
                 return
             out_of_tries = tries == self._goal.steps
             why = (
-                f"after {tries} tries {self._goal.short_of(spread)}; it was put back"
+                f"after {tries} {'try' if tries == 1 else 'tries'} {self._goal.short_of(spread)}; it was put back"
                 if out_of_tries
                 else state.apply(change)
             )
@@ -177,7 +177,7 @@ class _Work:
 
     def _row(self, state: State, before: Seen, after: Seen) -> CalibrationRow:
         port, now = state.port, after.spreads.get(state.port)
-        remark = "" if now is None else self._goal.remark(port, now, state.bias is not None)
+        remark = "" if now is None or state.why else self._goal.remark(port, now, state.bias is not None)
         return state.row(before.spreads.get(port), now, remark)
 
     def _change(self, state: State, seen: Seen) -> object:

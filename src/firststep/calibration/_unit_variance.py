@@ -55,7 +55,8 @@ def unit_variance(
 
     Args:
         tol: allowed distance of the standard deviation from 1.
-        steps: how often one layer's weight is rescaled at most, the paper's T_max.
+        steps: how often one layer's weight is rescaled at most, the paper's T_max; counted anew for a layer that runs
+            several times and that layers between its calls have moved. One that still moves is told as off.
         center: also shift each layer's bias by one number, so that the output's mean is 0 to within ``tol``.
         orthonormal: first draw each weight anew as :func:`firststep.init.orthogonal`, as the paper does. Off, so that
             the weights keep the directions that they have.
