@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import nn
 
 CONVOLUTION = nn.modules.conv._ConvNd
@@ -28,6 +30,11 @@ def is_pointwise(module: nn.Module) -> bool:
 def weighs(module: nn.Module) -> bool:
     """Whether a module is a layer with a weight matrix or kernel of its own, embeddings left out."""
     return is_linear(module) or isinstance(module, (CONVOLUTION, nn.Bilinear, nn.MultiheadAttention, nn.RNNBase))
+
+
+def first_layer(modules: Mapping[str, nn.Module]) -> str | None:
+    """The name of the first layer that :func:`weighs`."""
+    return next((name for name, module in modules.items() if weighs(module)), None)
 
 
 def widths(module: nn.Module) -> tuple[int, int] | None:

@@ -8,7 +8,8 @@ from functools import cached_property
 from torch import nn
 
 from . import _vocabulary as words
-from ._layers import CONVOLUTION, is_linear, weighs
+from ._around import around
+from ._layers import CONVOLUTION, first_layer, is_linear
 
 
 class Places:
@@ -34,7 +35,7 @@ class Places:
         return {name: frozenset(roles) for name, roles in found.items()}
 
     def _first(self) -> Iterator[tuple[str, str]]:
-        first = next((name for name, module in self._modules.items() if weighs(module)), None)
+        first = first_layer(self._modules)
         if first is not None and self._plain:
             yield first, "first"
 
@@ -52,11 +53,11 @@ class Places:
     def _actors_and_critics(self) -> Iterator[tuple[str, str]]:
         """The last layer of each innermost part that is called an actor or a critic."""
         parts = [(name, role) for name in self._modules if (role := _of_reinforcement(name)) is not None]
-        around = {name[:i] for name, _ in parts for i, letter in enumerate(name) if letter == "."}
+        outer = {one for name, _ in parts for one in around(name)}
         for part, role in parts:
             inside = [name for name in self._modules if name == part or name.startswith(f"{part}.")]
             layers = [name for name in inside if is_linear(self._modules[name])]
-            if part not in around and layers:
+            if part not in outer and layers:
                 yield layers[-1], role
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -10,7 +9,8 @@ from functools import cached_property
 from torch import nn
 
 from . import _vocabulary as words
-from ._layers import CONVOLUTION, EMBEDDING, is_linear, is_norm, is_pointwise, weighs, widths
+from ._around import around, inside
+from ._layers import CONVOLUTION, EMBEDDING, first_layer, is_linear, is_norm, is_pointwise, weighs, widths
 from ._stacks import Block
 
 ROLES = (
@@ -121,16 +121,18 @@ class Roles:
 
     def _branch(self, name: str, block: Block) -> str | None:
         """``attention`` or ``mlp``: by the nearest module around, inside the block, that is called so."""
-        parent = name.rpartition(".")[0]
-        while len(parent) > len(block.name):
-            own, kind = parent.rpartition(".")[2], type(self._modules[parent]).__name__
-            for text in (own, kind):
-                if words.MLP.search(text):
-                    return "mlp"
-                if words.ATTENTION.search(text):
-                    return "attention"
-            parent = parent.rpartition(".")[0]
+        for text in self._called(name, block):
+            if words.MLP.search(text):
+                return "mlp"
+            if words.ATTENTION.search(text):
+                return "attention"
         return None
+
+    def _called(self, name: str, block: Block) -> Iterator[str]:
+        """What the modules around a layer are called inside its block, each by its own name and by its type."""
+        for one in inside(name, block.name):
+            yield one.rpartition(".")[2]
+            yield type(self._modules[one]).__name__
 
     def _mlp(self, name: str, own: str, block: Block) -> str | None:
         """By name; else by shape, wider or back to the width of the block; else the last layer is the way out."""
@@ -257,7 +259,7 @@ class Roles:
     @cached_property
     def _first_convolution(self) -> str | None:
         """The first weight layer, when it is a convolution."""
-        first = next((name for name, module in self._modules.items() if weighs(module)), None)
+        first = first_layer(self._modules)
         return first if first is not None and isinstance(self._modules[first], CONVOLUTION) else None
 
     def width(self, block: Block) -> int | None:
@@ -280,11 +282,9 @@ class Roles:
         """The modules inside each block, in order of registration."""
         found: dict[str, list[str]] = {name: [] for name in self._blocks}
         for name in self._modules:
-            around = name
-            while around:
-                around = around.rpartition(".")[0]
-                if around in found:
-                    found[around].append(name)
+            for one in around(name):
+                if one in found:
+                    found[one].append(name)
         return found
 
     @cached_property
@@ -307,13 +307,7 @@ class Roles:
 
     def _squeezes(self, name: str, block: Block) -> bool:
         """Whether a layer belongs to a gate on the channels of the block."""
-        parent = name.rpartition(".")[0]
-        while len(parent) > len(block.name):
-            own, kind = parent.rpartition(".")[2], type(self._modules[parent]).__name__
-            if words.SQUEEZE.search(own) or words.SQUEEZE.search(kind):
-                return True
-            parent = parent.rpartition(".")[0]
-        return False
+        return any(words.SQUEEZE.search(text) for text in self._called(name, block))
 
     def convolutions(self, block: Block) -> list[str]:
         """The convolutions on the main path through a block, in order of registration."""
@@ -354,7 +348,7 @@ def _attention(own: str, *, named_only: bool = False) -> str | None:
         ("attention.packed", words.PACKED),
         *(() if named_only else (("attention.out", words.ATTENTION_OUT),)),
     ):
-        if re.fullmatch(pattern, own):
+        if pattern.fullmatch(own):
             return role
     return None
 

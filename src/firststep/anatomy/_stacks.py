@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
+from ._around import around
 from ._layers import is_norm, weighs
 from ._vocabulary import LISTED, PARALLEL
 
@@ -52,22 +53,14 @@ def blocks_of(modules: Mapping[str, nn.Module], named: Sequence[str] = ()) -> di
 
 def block_around(name: str, blocks: Mapping[str, Block]) -> Block | None:
     """The block that a module is in, or is; the innermost one."""
-    while name:
-        if name in blocks:
-            return blocks[name]
-        name = name.rpartition(".")[0]
-    return None
+    return next((blocks[one] for one in (name, *around(name)) if one in blocks), None)
 
 
 def _found(modules: Mapping[str, nn.Module]) -> list[str]:
     """The names of the innermost modules that are repeated."""
     repeated = _repeated(modules)
-    around = {name.rpartition(".")[0] for name in repeated}
-    for name in tuple(around):
-        while name:
-            name = name.rpartition(".")[0]
-            around.add(name)
-    return [name for name in repeated if name not in around]
+    outer = {one for name in repeated for one in around(name)}
+    return [name for name in repeated if name not in outer]
 
 
 def _repeated(modules: Mapping[str, nn.Module]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +12,8 @@ from torch import Tensor
 from .. import rng
 from ..errors import SchemeError
 from ._formula import need_symbols, symbols_in, value_of
-from ._scheme import Draw, Moments, Scheme, spelled
+from ._moments import Moments, table_moments
+from ._scheme import Draw, Scheme, spelled
 from ._site import Site
 
 _OWN = frozenset({"i", "n"})
@@ -45,11 +45,7 @@ class ByIndex(Scheme):
         self.row(site)
 
     def _moments(self, site: Site) -> Moments:
-        values = self.row(site)
-        count = max(len(values), 1)
-        mean = math.fsum(values) / count
-        variance = math.fsum((value - mean) ** 2 for value in values) / count
-        return Moments(mean, variance, min(values, default=0.0), max(values, default=0.0), kurtosis=1.0)
+        return table_moments(self.row(site))
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         first = region.offsets[-1]

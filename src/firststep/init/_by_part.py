@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -100,16 +99,13 @@ class ByPart(Elementwise):
             )
         return int(heads)
 
-    def _inner(self, site: Site) -> Iterator[tuple[Part, Elementwise]]:
-        read = self._read(site)
-        unnamed = [part.label for part in read.parts if part.label not in {_LABELS[name] for name, _ in self.schemes}]
+    def _check(self, site: Site) -> None:
+        parts, named = self._read(site).parts, {_LABELS[name] for name, _ in self.schemes}
+        unnamed = [part.label for part in parts if part.label not in named]
         if unnamed:
             raise SchemeError(f"{self!r} has no scheme for {', '.join(dict.fromkeys(unnamed))} of {site}")
-        yield from ((part, self._of(part, site)) for part in read.parts)
-
-    def _check(self, site: Site) -> None:
-        for part, scheme in self._inner(site):
-            scheme.law(part, site)
+        for part in parts:
+            self.law(part, site)
 
     def _check_dtype(self, site: Site, dtype: torch.dtype) -> None:
         super()._check_dtype(self._read(site), dtype)

@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import SchemeError
+from ._site import Part, Site
 
 _OPERATIONS: Mapping[type, Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -19,6 +20,10 @@ _OPERATIONS: Mapping[type, Callable[[float, float], float]] = {
     ast.Pow: operator.pow,
 }
 _FUNCTIONS: Mapping[str, Callable[[float], float]] = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp}
+
+
+OF_FANS = frozenset({"fan_in", "fan_out"})
+"""The names that a layer tells by itself; all others are numbers of the model around it."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -51,6 +56,18 @@ def value_of(formula: str, symbols: Mapping[str, float]) -> float:
     if isinstance(found, complex) or not math.isfinite(found):
         raise SchemeError(f"the formula {formula!r} has no value at {dict(symbols)}: it is {found}")
     return float(found)
+
+
+def value_at(formula: str, part: Part, site: Site, scheme: str) -> float:
+    """The number that a formula is on a part of ``site``, in its fans and the numbers of the model.
+
+    Raises:
+        SchemeError: when a number is not told, or the result is no finite number.
+    """
+    fans = {} if part.fans is None else {"fan_in": part.fans.fan_in, "fan_out": part.fans.fan_out}
+    known = {**dict(site.symbols), **fans}
+    need_symbols(formula, known, scheme, site)
+    return value_of(formula, known)
 
 
 def need_symbols(formula: str, known: Iterable[str], scheme: str, site: object) -> None:

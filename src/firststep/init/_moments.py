@@ -69,6 +69,18 @@ def constant_moments(value: float) -> Moments:
     return Moments(value, 0.0, value, value, kurtosis=1.0)
 
 
+def table_moments(values: Sequence[float]) -> Moments:
+    """Moments of a table that holds ``values``, each as often.
+
+    >>> table_moments([1.0, 3.0])
+    Moments(mean=2.0, variance=1.0, low=1.0, high=3.0, kurtosis=1.0)
+    """
+    count = max(len(values), 1)
+    mean = math.fsum(values) / count
+    variance = math.fsum((value - mean) ** 2 for value in values) / count
+    return Moments(mean, variance, min(values, default=0.0), max(values, default=0.0), kurtosis=1.0)
+
+
 def law_moments(law: rng.Law) -> Moments:
     """Moments of the values that ``law`` draws.
 

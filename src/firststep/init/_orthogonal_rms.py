@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ._formula import need_symbols, symbols_in, value_of
+from ._formula import OF_FANS, symbols_in, value_at
 from ._orthogonal import Haar, _matrix_shape
 from ._scheme import spelled
 from ._site import Part, Site
-
-_OF_FANS = frozenset({"fan_in", "fan_out"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,13 +21,10 @@ class OrthogonalRms(Haar):
     rms: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "uses_model", bool(symbols_in(self.rms) - _OF_FANS))
+        object.__setattr__(self, "uses_model", bool(symbols_in(self.rms) - OF_FANS))
 
     def _scale(self, part: Part, site: Site) -> float:
-        fans = {} if part.fans is None else {"fan_in": part.fans.fan_in, "fan_out": part.fans.fan_out}
-        known = {**dict(site.symbols), **fans}
-        need_symbols(self.rms, known, repr(self), site)
-        return value_of(self.rms, known) * math.sqrt(max(*_matrix_shape(part, site), 1))
+        return value_at(self.rms, part, site, repr(self)) * math.sqrt(max(*_matrix_shape(part, site), 1))
 
 
 @spelled

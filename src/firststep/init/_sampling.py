@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import rng
 from ..errors import SchemeError
-from ._moments import Moments
+from ._moments import Moments, table_moments
 from ._scheme import Draw, Scheme, spelled
 from ._site import Site
 from ._trigonometry import sincos
@@ -53,13 +53,7 @@ class SamplingOffsets(Scheme):
             )
 
     def _moments(self, site: Site) -> Moments:
-        values = self._values(site)
-        if not values.numel():
-            return Moments(0.0, 0.0, 0.0, 0.0, kurtosis=1.0)
-        mean, away = float(values.mean()), values - values.mean()
-        variance = float(away.square().mean())
-        kurtosis = float(away.pow(4).mean()) / variance**2 if variance else 1.0
-        return Moments(mean, variance, float(values.min()), float(values.max()), kurtosis)
+        return table_moments(self._values(site).tolist())
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         tensor.copy_(self._values(site).narrow(0, region.offsets[0], region.sizes[0]))

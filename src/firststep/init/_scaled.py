@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .. import rng
 from ..errors import SchemeError
-from ._formula import need_symbols, symbols_in, value_of
+from ._formula import OF_FANS, symbols_in, value_at, value_of
 from ._scheme import Elementwise, Transformed, spelled
 from ._site import Part, Site
 
@@ -23,7 +23,7 @@ class Scaled(Elementwise):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uses_flow", self.scheme.uses_flow)
-        object.__setattr__(self, "uses_model", bool(symbols_in(self.by) - _OF_FANS))
+        object.__setattr__(self, "uses_model", bool(symbols_in(self.by) - OF_FANS))
 
     def law(self, part: Part, site: Site) -> rng.Law:
         return _times(self.scheme.law(part, site), self.factor(part, site))
@@ -34,10 +34,7 @@ class Scaled(Elementwise):
         Raises:
             SchemeError: when the model does not tell a number that the formula asks for.
         """
-        fans = {} if part.fans is None else {"fan_in": part.fans.fan_in, "fan_out": part.fans.fan_out}
-        known = {**dict(site.symbols), **fans}
-        need_symbols(self.by, known, repr(self), site)
-        factor = value_of(self.by, known)
+        factor = value_at(self.by, part, site, repr(self))
         if factor < 0:
             raise SchemeError(f"{self!r} on {site}: the factor is {factor:.4g}, expected a number >= 0")
         return factor
@@ -52,9 +49,6 @@ class Scaled(Elementwise):
 
     def __repr__(self) -> str:
         return f"scaled({self.scheme!r}, by={self.by!r})"
-
-
-_OF_FANS = frozenset({"fan_in", "fan_out"})
 
 
 @spelled

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .. import rng
 from ..errors import SchemeError, did_you_mean
-from ._scheme import Draw, Moments, Scheme, spelled
+from ._moments import Moments, table_moments
+from ._scheme import Draw, Scheme, spelled
 from ._site import Site
 from ._trigonometry import log, sincos
 
@@ -35,7 +36,7 @@ class S4dReal(Scheme):
             raise SchemeError(f"{self} on {site}: expected at least 1 dimension")
 
     def _moments(self, site: Site) -> Moments:
-        return _moments_of([log(n + 1) for n in range(site.shape[-1])])
+        return table_moments([log(n + 1) for n in range(site.shape[-1])])
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         first = region.offsets[-1] + 1
@@ -99,7 +100,7 @@ class Stft(Scheme):
         return (table * torch.tensor(window, dtype=torch.float64, device="cpu") / norm).unsqueeze(1)
 
     def _moments(self, site: Site) -> Moments:
-        return _moments_of(self._table(site).flatten().tolist())
+        return table_moments(self._table(site).flatten().tolist())
 
     def _fill(self, tensor: Tensor, site: Site, region: rng.Region, draw: Draw) -> None:
         table = self._table(site)
@@ -158,11 +159,3 @@ def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
 def _norm(window: Sequence[float], scaling: Scaling) -> float:
     """Length of the window, in the sense of ``scaling``, correctly rounded."""
     return math.sqrt(math.fsum(w * w for w in window)) if scaling == "density" else math.fsum(map(abs, window))
-
-
-def _moments_of(values: Sequence[float]) -> Moments:
-    """Moments of a table that holds ``values``, each as often."""
-    count = max(len(values), 1)
-    mean = math.fsum(values) / count
-    variance = math.fsum((value - mean) ** 2 for value in values) / count
-    return Moments(mean, variance, min(values, default=0.0), max(values, default=0.0), kurtosis=1.0)

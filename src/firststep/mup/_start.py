@@ -141,7 +141,7 @@ def _as_it_is(row: Row, wide: Row, size: Width, power: float) -> Scheme | None:
 
 def _scheme_of(law: rng.Law) -> Scheme:
     if isinstance(law, rng.Normal):
-        return init.normal(mean=law.mean, std=law.std) if law.mean else init.normal(std=law.std)
+        return init.normal(mean=law.mean, std=law.std)
     if isinstance(law, rng.TruncatedNormal):
         bounds = ((law.low - law.mean) / law.std, (law.high - law.mean) / law.std)
         return init.trunc_normal(mean=law.mean, std=law.std, bounds=bounds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,23 +97,7 @@ def load(
     progress: Progress = None,
     strict: bool = True,
 ) -> Loaded:
-    """Load a checkpoint into ``model``, and initialize the parameters it lacks, and only those. All or nothing.
-
-    A parameter that is drawn gets the values that :func:`initialize` would give it. A tied one counts as loaded when
-    the checkpoint has it under any of its names. Persistent buffers are loaded too; those that are lacking stay.
-
-    Args:
-        model: with memory of its own, not on meta; its modules' own hooks for loading are not run.
-        checkpoint: tensors by name, or a path; see :data:`Checkpoint`. Copied, and cast to the model's dtypes.
-        rules: what the missing parameters start from, as for :func:`plan`.
-        seed, generator, progress, strict: as for :func:`initialize`.
-        rename: what leading parts of the checkpoint's names become, ``{"model.": ""}``, or a function of a whole name.
-        ignore: globs of the checkpoint's own names that shall not be loaded, such as those of a head that is replaced.
-
-    Raises:
-        CheckpointError: when the checkpoint cannot be read or does not fit, with every problem found.
-        PlanError: as for :func:`plan`; nothing is loaded.
-        ApplyError: as for :meth:`Plan.apply`; the model is as it was.
+    """:func:`firststep.load`, with rules that are ready.
 
     >>> from firststep import init
     >>> from firststep.planning import rule
@@ -127,39 +111,41 @@ def load(
     state = read(checkpoint)
     given, ignored = translated(state, rename, ignore)
     made = plan(model, rules, strict=strict, only=MissingFrom(frozenset(given)))
-    stock = made._stock
-    stored = Stored(stock)
-    sources = {name: state[old] for name, old in given.items()}
+    stored, sources = Stored(made._stock), {name: state[old] for name, old in given.items()}
     problems = _misfits(stored, sources, given)
     if problems:
         raise CheckpointError(problems)
-    groups = [names for names in stored.alike() if any(name in sources for name in names)]
-    pairs = [(names[0], stored.tensors[names[0]], _first(names, sources)) for names in groups]
+    pairs = _pairs(stored, sources)
+    slots = made._stock.slots
     writable([(name, (target,)) for name, target, _ in pairs])
-    writable([(row.name, slot.writer.tensors) for row, slot in zip(made.rows, stock.slots, strict=True) if row.scheme])
+    writable([(row.name, slot.writer.tensors) for row, slot in zip(made.rows, slots, strict=True) if row.scheme])
     with Transaction(generator) as undo, torch.no_grad():
         for _, target, source in pairs:
             undo.keep(target)
             target.detach().copy_(source)
-        for slot in stock.slots:
+        for slot in slots:
             back = slot.writer.refresh() if isinstance(slot.writer, Through) else None
             if back is not None:
                 undo.undo(back)
-        report = written(undo, made.rows, stock.slots, made.rules, seed, generator, progress)
         return Loaded(
-            report,
+            written(undo, made.rows, slots, made.rules, seed, generator, progress),
             tuple(name for name, *_ in pairs),
-            tuple(
-                names[0] for names in stored.alike() if names[0] in stored.buffers and not sources.keys() & set(names)
-            ),
+            tuple(_lacking_buffers(stored, sources)),
             ignored,
             tuple(dict.fromkeys((one.dtype, target.dtype) for _, target, one in pairs if one.dtype != target.dtype)),
             str(checkpoint) if isinstance(checkpoint, (str, Path)) else "a state dict",
         )
 
 
-def _first(names: Sequence[str], sources: dict[str, Tensor]) -> Tensor:
-    return next(sources[name] for name in names if name in sources)
+def _pairs(stored: Stored, sources: Mapping[str, Tensor]) -> list[tuple[str, Tensor, Tensor]]:
+    """The model's tensors that are in the checkpoint, each under its first name, and the checkpoint's."""
+    found = ((names, next((sources[name] for name in names if name in sources), None)) for names in stored.alike())
+    return [(names[0], stored.tensors[names[0]], source) for names, source in found if source is not None]
+
+
+def _lacking_buffers(stored: Stored, sources: Mapping[str, Tensor]) -> Iterator[str]:
+    """The first names of persistent buffers that are not in the checkpoint."""
+    return (one[0] for one in stored.alike() if one[0] in stored.buffers and not sources.keys() & set(one))
 
 
 def _misfits(stored: Stored, sources: dict[str, Tensor], given: dict[str, str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from torch import nn
 
@@ -12,13 +11,12 @@ from ..init import Scheme
 from ..planning import Rule, role, rule, select, type_named
 from ._entry import recipe
 from ._residual import layer_scale_rule
+from ._shared import IDENTITY, globs
 from ._types import CONVOLUTION, NORM
 
 FAN_OUT = init.kaiming_normal(mode="fan_out", nonlinearity="relu")
 FAN_OUT_BY_SHAPE = init.kaiming_normal(mode="fan_out", nonlinearity="relu", fans="tensor")
 """As torch counts it, all groups together."""
-IDENTITY = rule(NORM, name="norm", weight=init.ones(), bias=init.zeros())
-"""Norms start as the identity."""
 TORCH_LINEAR = rule(nn.Linear, name="linear", weight=init.torch_default(), bias=init.torch_default())
 LAST_NORM = rule(NORM & role("norm.out"), name="last norm of a branch", weight=init.zeros(), bias=init.zeros())
 """Each residual branch starts at zero."""
@@ -27,9 +25,6 @@ GROUPS = (
     "groups too small; {name} counts those of one.",
     "对于分组卷积，torchvision 计入所有组的输出，方差因而小了组数倍；{name} 只计一组的输出。",
 )
-
-
-_ALL_ZERO: dict[str, Any] = {"*": init.zeros()}
 
 
 def _groups(name: str) -> tuple[str, str]:
@@ -350,7 +345,7 @@ def convnext(*, layer_scale: float = 1e-6, head_init_scale: float = 1.0) -> tupl
     """ConvNeXt and ConvNeXt-V2; ``head_init_scale`` multiplies the weight of the head."""
     head = init.trunc_normal_torch(std=0.02 * head_init_scale)
     return (
-        rule(type_named("*GRN") | type_named("GlobalResponseNorm*"), name="GRN", **_ALL_ZERO),
+        rule(type_named("*GRN") | type_named("GlobalResponseNorm*"), name="GRN", **globs({"*": init.zeros()})),
         layer_scale_rule(layer_scale),
         IDENTITY,
         rule(role("head"), name="head", weight=head, bias=init.zeros()),

@@ -12,7 +12,8 @@ from .. import init
 from ..init import Elementwise
 from ..planning import Rule, Selector, role, rule, select
 from ._entry import recipe
-from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM
+from ._shared import IDENTITY, alike
+from ._types import CONVOLUTION, EMBEDDING, LINEAR
 
 _ATTENTION = select(nn.MultiheadAttention)
 _PACKED = role("attention.packed") & ~_ATTENTION
@@ -93,12 +94,12 @@ def _rest(base: Elementwise) -> tuple[Rule, ...]:
     """Norms, embeddings and what stands outside of the branches, as fairseq has it; a ViT's tokens as BERT's."""
     zeros = init.zeros()
     return (
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule(EMBEDDING, name="embedding", weight=_SIZE),
         rule(role("head"), name="head", weight=_SIZE, bias=zeros),
         rule(LINEAR, name="linear", weight=base, bias=zeros),
         rule(CONVOLUTION, name="convolution", weight=base, bias=zeros),
-        rule("*", name="tokens and positions", **dict.fromkeys(("*pos_emb*", "*cls_*"), init.normal(std=0.02))),
+        rule("*", name="tokens and positions", **alike(("*pos_emb*", "*cls_*"), init.normal(std=0.02))),
     )
 
 
@@ -145,7 +146,7 @@ def _torchscale_branch(by: str | None) -> _Branch:
 def _torchscale_rest() -> tuple[Rule, ...]:
     default = init.torch_default()
     return (
-        rule(NORM, name="norm", weight=init.ones(), bias=init.zeros()),
+        IDENTITY,
         rule(role("embedding.position"), name="positions", weight=init.normal()),
         rule(EMBEDDING, name="embedding", weight=_SIZE),
         rule(role("head"), name="head", weight=_SIZE, bias=default),
@@ -240,7 +241,7 @@ def _t_fixup(query_key: Elementwise, bias: Elementwise) -> Iterator[Rule]:
         branch = _Branch(query_key, smaller, smaller, bias, bias, zeros)
         # The last of the three is for a single stack, which has no N: it raises, and says so.
         yield from _rules(role(side) if side else None, f" of the {side}" if side else "", branch)
-    yield rule(NORM, name="norm", weight=init.ones(), bias=zeros)
+    yield IDENTITY
     tokens = role("embedding.token")
     source, target = (init.scaled(_SIZE, by=by) for by in ("(9*N)**(-1/4)", "(9*M)**(-1/4)"))
     yield rule(tokens & ~role("decoder"), name="embedding of the source", weight=source)

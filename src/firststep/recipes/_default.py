@@ -10,15 +10,13 @@ from __future__ import annotations
 from torch import nn
 
 from .. import init
-from ..planning import Rule, chain, role, rule, select, type_named
+from ..planning import Rule, chain, role, rule, type_named
 from ._entry import recipe
+from ._shared import IDENTITY, attention, globs
+from ._types import CONVOLUTION, EMBEDDING, LSTM, RECURRENT, TRANSPOSED
 
 CHAIN = 6
 """Plain chains of at least this many layers start looking linear: see benchmarks/chain_length.py for the choice."""
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-RECURRENT = (nn.RNNBase, nn.RNNCellBase)
-LSTMS = (nn.LSTM, nn.LSTMCell)
 
 
 @recipe(
@@ -32,7 +30,7 @@ LSTMS = (nn.LSTM, nn.LSTMCell)
 )
 def default() -> tuple[Rule, ...]:
     """The rules of ``"default"``, in order."""
-    plain_layers = (nn.Linear, nn.Bilinear, *CONVOLUTIONS)
+    plain_layers = (nn.Linear, nn.Bilinear, *CONVOLUTION, *TRANSPOSED)
     return (
         rule(chain(CHAIN), name="long plain chain", weight=init.looks_linear(), bias=init.zeros()),
         rule(
@@ -43,33 +41,25 @@ def default() -> tuple[Rule, ...]:
         ),
         rule(plain_layers, name="linear and conv", weight=init.variance_preserving(), bias=init.zeros()),
         rule(type_named("Conv1D"), name="transformers' Conv1D", weight=init.variance_preserving(), bias=init.zeros()),
-        rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
-        rule(type_named("*Norm") | type_named("*Norm?d"), name="norm", weight=init.ones(), bias=init.zeros()),
+        rule(EMBEDDING, name="embedding", weight=init.normal()),
+        IDENTITY,
         rule(nn.PReLU, weight=init.constant(0.25)),
+        attention(init.variance_preserving(), init.xavier_normal()),
         rule(
-            nn.MultiheadAttention,
-            name="attention",
-            in_proj_weight=init.variance_preserving(),
-            q_proj_weight=init.variance_preserving(),
-            k_proj_weight=init.variance_preserving(),
-            v_proj_weight=init.variance_preserving(),
-            in_proj_bias=init.zeros(),
-            bias_k=init.xavier_normal(),
-            bias_v=init.xavier_normal(),
-        ),
-        rule(
-            select(LSTMS),
+            LSTM,
             name="LSTM",
-            **{
-                "weight_ih*": init.variance_preserving(),
-                "weight_h*": init.orthogonal(),
-                "bias*": init.gate_bias(forget=1.0),
-            },
+            **globs(
+                {
+                    "weight_ih*": init.variance_preserving(),
+                    "weight_h*": init.orthogonal(),
+                    "bias*": init.gate_bias(forget=1.0),
+                }
+            ),
         ),
         rule(
-            select(RECURRENT),
+            RECURRENT,
             name="recurrent",
-            **{"weight_ih*": init.variance_preserving(), "weight_hh*": init.orthogonal(), "bias*": init.zeros()},
+            **globs({"weight_ih*": init.variance_preserving(), "weight_hh*": init.orthogonal(), "bias*": init.zeros()}),
         ),
     )
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from torch import nn
 
 from .. import init
 from ..planning import Rule, keep, rule, select, type_named
-from ._convnets import FAN_OUT_BY_SHAPE, IDENTITY, residual_net
+from ._convnets import FAN_OUT_BY_SHAPE, residual_net
 from ._entry import recipe
+from ._shared import IDENTITY, globs
 from ._types import CONVOLUTION, TRANSPOSED
 
 ZERO = init.zeros()
-_KEEP: dict[str, Any] = {"*": keep}
-KEPT = rule("*backbone*", name="backbone", **_KEEP)
+_ALL_KEPT = globs({"*": keep})
+KEPT = rule("*backbone*", name="backbone", **_ALL_KEPT)
 """The net under a detector, as it was loaded."""
 PYRAMID = rule(select("*fpn*") & CONVOLUTION, name="feature pyramid", weight=init.caffe2_xavier(), bias=ZERO)
 _PROPOSALS = rule(select("*rpn*") & CONVOLUTION, name="region proposals", weight=init.normal(std=0.01), bias=ZERO)
@@ -229,7 +229,7 @@ _VGG = select(re.compile(r"(.*\.)?backbone\.(features|extra\.0)\.\d+"))
 )
 def ssd(*, keep_backbone: bool = False) -> tuple[Rule, ...]:
     """SSD on VGG-16; ``keep_backbone`` leaves the layers of VGG as they are loaded."""
-    below: dict[str, Any] = _KEEP if keep_backbone else {"weight": FAN_OUT_BY_SHAPE, "bias": ZERO}
+    below = _ALL_KEPT if keep_backbone else globs({"weight": FAN_OUT_BY_SHAPE, "bias": ZERO})
     return (
         rule(_VGG & CONVOLUTION, name="VGG", **below),
         rule(CONVOLUTION, name="head and added layers", weight=init.xavier_uniform(), bias=ZERO),
@@ -247,7 +247,7 @@ def ssd(*, keep_backbone: bool = False) -> tuple[Rule, ...]:
 )
 def ssdlite(*, keep_backbone: bool = False) -> tuple[Rule, ...]:
     """SSDLite on a MobileNet; ``keep_backbone`` leaves ``backbone.features`` as it is loaded."""
-    kept = (rule("*backbone.features*", name="backbone", **_KEEP),) if keep_backbone else ()
+    kept = (rule("*backbone.features*", name="backbone", **_ALL_KEPT),) if keep_backbone else ()
     return (
         *kept,
         IDENTITY,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from torch import nn
 
@@ -12,6 +11,7 @@ from ..init import Scheme
 from ..planning import Rule, role, rule, select
 from ._entry import recipe
 from ._plain import plain
+from ._shared import IDENTITY, globs, in_projections
 from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM
 
 FAN_IN = init.variance_scaling(1.0, "fan_in", "normal")
@@ -20,7 +20,6 @@ BY_WIDTH = init.scaled(init.normal(), by="1/sqrt(d)")
 TABLE = init.scaled(init.normal(), by="1/sqrt(fan_in)")
 """N(0, 1 / width) for a table (rows, width)."""
 VISION = select("*visual*") | select("*vision*")
-IN_PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 
 
 @recipe(
@@ -120,11 +119,6 @@ def t5(*, factor: float = 1.0) -> tuple[Rule, ...]:
     )
 
 
-def _own(schemes: dict[str, Scheme]) -> dict[str, Any]:
-    """Schemes by globs, as keyword arguments."""
-    return schemes
-
-
 def _logits(scale: float) -> Rule:
     return rule("*", name="logit scale", logit_scale=init.constant(scale))
 
@@ -156,11 +150,11 @@ def clip() -> tuple[Rule, ...]:
     return (
         _logits(math.log(1 / 0.07)),
         rule(NORM & select("*visual*.layer*.bn3"), name="last norm of a ResNet's branch", weight=zeros, bias=zeros),
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule(select("*attnpool*") & LINEAR, name="attention pool", weight=FAN_IN, bias=default),
         rule("*", name="projections", text_projection=projection, proj=projection),
         rule(select("*_projection") & LINEAR, name="projections", weight=FAN_IN, bias=zeros),
-        rule(VISION, name="tokens of the image", **_own({"class_embedding": BY_WIDTH, "*pos*": TABLE})),
+        rule(VISION, name="tokens of the image", **globs({"class_embedding": BY_WIDTH, "*pos*": TABLE})),
         rule(VISION & select(EMBEDDING), name="positions of the image", weight=TABLE),
         rule(
             VISION & role("attention.query", "attention.key", "attention.value") & LINEAR,
@@ -173,10 +167,10 @@ def clip() -> tuple[Rule, ...]:
             VISION & select(nn.MultiheadAttention),
             name="attention of the image",
             in_proj_bias=zeros,
-            **dict.fromkeys(IN_PROJECTIONS, packed),
+            **in_projections(packed),
         ),
         rule(VISION & (LINEAR | select(CONVOLUTION)), name="layers of the image", weight=default, bias=default),
-        rule("*", name="positions of the text", **_own({"*pos*": init.normal(std=0.01)})),
+        rule("*", name="positions of the text", **globs({"*pos*": init.normal(std=0.01)})),
         rule(role("embedding.position"), name="positions of the text", weight=init.normal(std=0.01)),
         rule(EMBEDDING, name="embedding", weight=init.normal(std=0.02)),
         rule(role("attention.out"), name="attention output", weight=out, bias=zeros),
@@ -191,7 +185,7 @@ def _attention_in(scheme: Scheme) -> tuple[Rule, ...]:
     """Queries, keys and values, packed or not."""
     zeros = init.zeros()
     return (
-        rule(nn.MultiheadAttention, name="attention", in_proj_bias=zeros, **dict.fromkeys(IN_PROJECTIONS, scheme)),
+        rule(nn.MultiheadAttention, name="attention", in_proj_bias=zeros, **in_projections(scheme)),
         rule(
             role("attention.query", "attention.key", "attention.value", "attention.packed") & LINEAR,
             name="attention",
@@ -226,7 +220,7 @@ def clip_asis() -> tuple[Rule, ...]:
     deep = init.scaled(init.normal(), by="1/sqrt(2*L*d)")
     return (
         _logits(2.6592),
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule("*", name="class token", class_embedding=BY_WIDTH),
         rule(EMBEDDING, name="embedding", weight=small),
         rule(CONVOLUTION, name="patches", weight=small, bias=zeros),
@@ -296,10 +290,10 @@ def _siglip(attention: Scheme, else_: Scheme, pooled: Scheme) -> tuple[Rule, ...
     zeros, xavier = init.zeros(), init.xavier_uniform()
     mlp = role("mlp.in", "mlp.out") | select("*.fc1") | select("*.fc2")
     return (
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule(EMBEDDING, name="embedding", weight=TABLE),
-        rule("*", name="positions", **_own({"*pos*": BY_WIDTH})),
-        rule(nn.MultiheadAttention, name="pooling", in_proj_bias=zeros, **dict.fromkeys(IN_PROJECTIONS, attention)),
+        rule("*", name="positions", **globs({"*pos*": BY_WIDTH})),
+        rule(nn.MultiheadAttention, name="pooling", in_proj_bias=zeros, **in_projections(attention)),
         rule(select("*head.attention.out_proj"), name="pooling, way out", weight=pooled, bias=zeros),
         rule(mlp & LINEAR, name="mlp", weight=xavier, bias=init.normal(std=1e-6)),
         rule((role("attention") | select("*attn_pool.*")) & LINEAR, name="attention", weight=xavier, bias=zeros),

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from torch import nn
 
 from .. import init
-from ..errors import RuleError
 from ..planning import Rule, role, rule, select, type_named
 from ._entry import recipe
+from ._shared import IDENTITY, globs, need_positive
 from ._torch import torch_defaults
-from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM, TRANSPOSED
+from ._types import CONVOLUTION, EMBEDDING, LINEAR, TRANSPOSED
 
 _LAYER = select(CONVOLUTION) | LINEAR | type_named("Linear") | type_named("Conv?d")
 """Linear layers and convolutions, of torch or of a class of the same name."""
-_NORM = rule(NORM, name="norm", weight=init.ones(), bias=init.zeros())
 _SHIFTS = rule("*", name="table of shifts", scale_shift_table=init.variance_scaling(1.0, "fan_in", "normal"))
 
 
@@ -49,8 +47,8 @@ def dit() -> tuple[Rule, ...]:
         rule(nn.Conv2d, name="patches", weight=xavier.layout("out in in in"), bias=zeros),
         rule(nn.Conv3d, name="patches of a film", weight=xavier.layout("out in in in in"), bias=zeros),
         rule(LINEAR, name="linear", weight=xavier, bias=zeros),
-        _NORM,
-        rule("*", name="positions", frozen=True, **{"*pos_emb*": init.sincos_2d()}),
+        IDENTITY,
+        rule("*", name="positions", frozen=True, **globs({"*pos_emb*": init.sincos_2d()})),
     )
 
 
@@ -70,7 +68,7 @@ def dit() -> tuple[Rule, ...]:
 )
 def dit_diffusers() -> tuple[Rule, ...]:
     """A DiT as diffusers makes it, to be loaded over."""
-    return (_SHIFTS, _NORM, *torch_defaults.make())
+    return (_SHIFTS, IDENTITY, *torch_defaults.make())
 
 
 _LAST = (
@@ -109,7 +107,7 @@ def unet_adm() -> tuple[Rule, ...]:
     return (
         rule(_LAST, name="last of a branch", weight=zeros, bias=zeros),
         _POOLED,
-        _NORM,
+        IDENTITY,
         *torch_defaults.make(),
     )
 
@@ -140,7 +138,7 @@ def unet_ddpmpp() -> tuple[Rule, ...]:
         rule(queries, name="queries, keys or values", weight=alone, bias=zeros),
         rule(_LAYER, name="linear and conv", weight=xavier, bias=zeros),
         rule(EMBEDDING, name="embedding", weight=init.normal()),
-        _NORM,
+        IDENTITY,
     )
 
 
@@ -161,7 +159,7 @@ def unet_edm_adm() -> tuple[Rule, ...]:
         rule("*map_augment", name="augmentation", weight=zeros),
         rule(_LAST, name="last of a branch", weight=zeros, bias=zeros),
         rule(_LAYER, name="linear and conv", weight=default, bias=default),
-        _NORM,
+        IDENTITY,
     )
 
 
@@ -196,7 +194,7 @@ def unet_diffusers() -> tuple[Rule, ...]:
         rule("*temp_convs.*.conv4.3", name="last convolution over time", weight=zeros, bias=zeros),
         rule(type_named("GaussianFourierProjection"), name="waves", frozen=True, weight=init.normal(std=16.0)),
         _SHIFTS,
-        _NORM,
+        IDENTITY,
         *torch_defaults.make(),
     )
 
@@ -214,7 +212,7 @@ def edm2() -> tuple[Rule, ...]:
     """Magnitude-preserving layers: ``w / |w| gain / sqrt(fan_in)`` is what they multiply by."""
     return (
         rule(type_named("MPConv") | _LAYER, name="linear and conv", weight=init.normal(), bias=init.zeros()),
-        rule("*", name="gains", **dict[str, Any]({"*gain*": init.zeros()})),
+        rule("*", name="gains", **globs({"*gain*": init.zeros()})),
     )
 
 
@@ -243,8 +241,7 @@ def dcgan() -> tuple[Rule, ...]:
 
 def _mapping(lr_multiplier: float) -> Rule:
     """The mapping network, whose layers divide by what they multiply with in each call."""
-    if isinstance(lr_multiplier, bool) or not isinstance(lr_multiplier, (int, float)) or not 0 < lr_multiplier < 1e30:
-        raise RuleError(f"lr_multiplier={lr_multiplier!r}: expected a number > 0, such as 0.01")
+    need_positive("lr_multiplier", lr_multiplier, 0.01)
     layers = re.compile(r"(?:.*\.)?mapping\.fc\d+|(?:.*\.)?style\.\d+")
     return rule(layers, name="mapping network", weight=init.normal(std=1 / lr_multiplier), bias=init.zeros())
 

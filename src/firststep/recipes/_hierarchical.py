@@ -72,13 +72,7 @@ def swin_asis(*, std: float = 0.02) -> tuple[Rule, ...]:
 
 
 def _transformers(std: float) -> tuple[Rule, ...]:
-    plain = init.normal(std=std)
-    return (
-        parts.tokens(position=_ZERO, mask=_ZERO),
-        *parts.linear(plain),
-        rule(CONVOLUTION, name="patches", weight=plain, bias=_ZERO),
-        parts.norms(),
-    )
+    return (parts.tokens(position=_ZERO, mask=_ZERO), *parts.one_scheme(init.normal(std=std)))
 
 
 @recipe(

@@ -28,12 +28,9 @@ def _cut(std: float, layer_scale: float, **other_tokens: Scheme) -> tuple[Rule, 
 
 def _transformers(std: float, layer_scale: float, **of_tokens: Scheme) -> tuple[Rule, ...]:
     """transformers' base class: N(0, std^2) for linear layers and patches."""
-    plain = init.normal(std=std)
     return (
         parts.tokens(**of_tokens),
-        *parts.linear(plain),
-        rule(CONVOLUTION, name="convolution", weight=plain, bias=_ZERO),
-        parts.norms(),
+        *parts.one_scheme(init.normal(std=std), convolution="convolution"),
         parts.layer_scale(layer_scale),
     )
 
@@ -188,9 +185,7 @@ def beit_pretrain(*, std: float = 0.02, layer_scale: float = 0.1) -> tuple[Rule,
         _biases(),
         parts.tokens(position=cut, class_token=cut, mask=cut),
         parts.residual(init.scaled(cut, by=parts.RESCALED)),
-        *parts.linear(cut),
-        rule(CONVOLUTION, name="patches", weight=cut, bias=_ZERO),
-        parts.norms(),
+        *parts.one_scheme(cut),
         parts.layer_scale(layer_scale),
     )
 
@@ -327,9 +322,7 @@ def _hf_dino(std: float, layer_scale: float, registers: Scheme) -> tuple[Rule, .
     cut = init.trunc_normal_torch(std=std)
     return (
         parts.tokens(position=cut, class_token=cut, registers=registers, mask=_ZERO),
-        *parts.linear(cut),
-        rule(CONVOLUTION, name="patches", weight=cut, bias=_ZERO),
-        parts.norms(),
+        *parts.one_scheme(cut),
         parts.layer_scale(layer_scale),
     )
 

@@ -9,6 +9,7 @@ from ..errors import RuleError, did_you_mean
 from ..init import Scheme
 from ..planning import Rule, role, rule, type_named
 from ._entry import recipe
+from ._shared import need_positive
 from ._torch import torch_defaults
 from ._types import LINEAR
 
@@ -34,8 +35,7 @@ def siren(*, omega: float = 30.0) -> tuple[Rule, ...]:
 
     ``omega`` is the factor in ``sin(omega x)`` of the hidden layers. The last layer starts like a hidden one.
     """
-    if isinstance(omega, bool) or not isinstance(omega, (int, float)) or not 0 < omega < 1e30:
-        raise RuleError(f"siren: omega={omega!r}: expected a number > 0, such as 30")
+    need_positive("siren: omega", omega, 30)
     uniform, bias = init.lecun_uniform(), init.torch_default()
     # U(+-sqrt(3/n)) times what makes it U(+-1/n), and U(+-sqrt(6/n)/omega).
     first, hidden = init.scaled(uniform, by="1/sqrt(3*fan_in)"), init.scaled(uniform, by=f"sqrt(2)/{float(omega)!r}")

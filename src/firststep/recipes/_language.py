@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, type_named
 from ._entry import recipe
 from ._plain import plain
+from ._shared import globs
 from ._types import EMBEDDING
 
 PER_DEPTH, PER_LAYER = "1/sqrt(2*L)", "1/sqrt(2*(l+1))"
@@ -52,10 +51,9 @@ def gpt2(*, std: float = 0.02) -> tuple[Rule, ...]:
 def gpt2_openai(*, std: float = 0.02) -> tuple[Rule, ...]:
     """GPT-2 as OpenAI's released code builds it."""
     positions = init.normal(std=std / 2)
-    own: dict[str, Any] = {"*pos*": positions}
     return (
         rule(role("embedding.position"), name="positions", weight=positions),
-        rule("*", name="positions of its own", **own),
+        rule("*", name="positions of its own", **globs({"*pos*": positions})),
         *plain(init.normal(std=std)),
     )
 
@@ -272,7 +270,7 @@ def normalized() -> tuple[Rule, ...]:
         rule(
             "*",
             name="nGPT's scales",
-            **{"*alpha*": stored, **dict.fromkeys(("sqk", "sq", "sk", "sz"), stored), **ones},
+            **globs({"*alpha*": stored, **dict.fromkeys(("sqk", "sq", "sk", "sz"), stored), **ones}),
         ),
         rule(role("head"), name="head", weight=init.mitchell_in(), bias=init.zeros()),
         _residual(init.scaled(width, by=PER_DEPTH)),
@@ -292,7 +290,17 @@ def _experts(first: Scheme, rest: Scheme) -> tuple[Rule, ...]:
         rule(
             role("experts"),
             name="experts",
-            **{"*bias*": init.zeros(), "w1": first, "gate*": first, "w2": rest, "w3": rest, "up*": rest, "down*": rest},
+            **globs(
+                {
+                    "*bias*": init.zeros(),
+                    "w1": first,
+                    "gate*": first,
+                    "w2": rest,
+                    "w3": rest,
+                    "up*": rest,
+                    "down*": rest,
+                }
+            ),
         ),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 from torch import nn
 
@@ -12,10 +11,11 @@ from .. import init
 from ..init import Scheme
 from ..planning import Rule, keep, rule, select
 from ._entry import recipe
+from ._shared import alike, globs
 
 _DOWN = select(re.compile(r"(.*\.)?(lora_(A|a|down)(\..+)?|[^.]*lora[^.]*\.(.*\.)?down)"))
 _UP = select(re.compile(r"(.*\.)?(lora_(B|b|up)(\..+)?|[^.]*lora[^.]*\.(.*\.)?up)"))
-_OWN = {"down": ("lora_A", "lora_a", "lora_down"), "up": ("lora_B", "lora_b", "lora_up")}
+_DOWN_NAMES, _UP_NAMES = ("lora_A", "lora_a", "lora_down"), ("lora_B", "lora_b", "lora_up")
 _CONVOLUTIONS: dict[type[nn.Module], str] = {
     nn.Conv1d: "out in in", nn.Conv2d: "out in in in", nn.Conv3d: "out in in in in",
 }  # fmt: skip
@@ -23,22 +23,15 @@ _CONVOLUTIONS: dict[type[nn.Module], str] = {
 
 def _rules(down: Scheme, *before: Rule) -> tuple[Rule, ...]:
     """A by ``down``, B and its bias zero, whatever way they are registered, and everything else kept."""
-    every: dict[str, Any] = {"*": init.zeros()}
-    rows: dict[str, Any] = {"*": init.normal()}
-    rest: dict[str, Any] = {"*": keep}
-    matrices: dict[str, Any] = {"bias": init.zeros(), "*": down}
-    own: dict[str, Any] = {
-        **dict.fromkeys(_OWN["down"], down),
-        **dict.fromkeys(_OWN["up"], init.zeros()),
-    }
+    zeros = init.zeros()
     return (
-        rule(re.compile(r"(.*\.)?lora_embedding_A"), name="embedding A", **every),
-        rule(re.compile(r"(.*\.)?lora_embedding_B"), name="embedding B", **rows),
+        rule(re.compile(r"(.*\.)?lora_embedding_A"), name="embedding A", **globs({"*": zeros})),
+        rule(re.compile(r"(.*\.)?lora_embedding_B"), name="embedding B", **globs({"*": init.normal()})),
         *before,
-        rule(_DOWN, name="A", **matrices),
-        rule(_UP, name="B", **every),
-        rule("*", name="A and B", **own),
-        rule("*", name="everything else", **rest),
+        rule(_DOWN, name="A", **globs({"bias": zeros, "*": down})),
+        rule(_UP, name="B", **globs({"*": zeros})),
+        rule("*", name="A and B", **alike(_DOWN_NAMES, down), **alike(_UP_NAMES, zeros)),
+        rule("*", name="everything else", **globs({"*": keep})),
     )
 
 

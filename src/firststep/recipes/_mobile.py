@@ -7,8 +7,9 @@ from torch import nn
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, rule, select, type_named
-from ._convnets import FAN_OUT, FAN_OUT_BY_SHAPE, IDENTITY
+from ._convnets import FAN_OUT, FAN_OUT_BY_SHAPE
 from ._entry import recipe
+from ._shared import IDENTITY
 from ._types import CONVOLUTION
 
 _GROUPS = (

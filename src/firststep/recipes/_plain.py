@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from torch import nn
-
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, type_named
-from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM, TRANSPOSED
+from ._shared import IDENTITY, attention, globs
+from ._types import CONVOLUTION, EMBEDDING, LINEAR, TRANSPOSED
 
 ADDS_ONE = type_named("*Gemma*RMSNorm") | type_named("Qwen3NextRMSNorm") | type_named("Qwen3_5*RMSNorm")
 """Norms that multiply by 1 + weight."""
@@ -27,26 +24,19 @@ def plain(scheme: Scheme, *, fans: bool = False) -> tuple[Rule, ...]:
         Rules to be put behind those of a recipe.
     """
     zeros = init.zeros()
-    own: dict[str, Any] = {"bias": zeros, "*pos*": scheme, **({} if fans else {"sinks": scheme})}
     return (
         rule(ADDS_ONE, name="norm that adds 1", weight=zeros),
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule(LINEAR, name="linear", weight=scheme, bias=zeros),
         rule((*CONVOLUTION, *TRANSPOSED), name="convolution", weight=scheme, bias=zeros),
-        rule(
-            nn.MultiheadAttention,
-            name="attention",
-            in_proj_weight=scheme,
-            q_proj_weight=scheme,
-            k_proj_weight=scheme,
-            v_proj_weight=scheme,
-            in_proj_bias=zeros,
-            bias_k=scheme,
-            bias_v=scheme,
-        ),
+        attention(scheme, scheme),
         rule(EMBEDDING, name="embedding", weight=scheme),
-        *(() if fans else (rule(role("experts"), name="experts", **{"*bias*": zeros, "*": scheme}),)),
+        *(() if fans else (rule(role("experts"), name="experts", **globs({"*bias*": zeros, "*": scheme})),)),
         rule(type_named("GptOssTopKRouter"), name="router with a drawn bias", weight=scheme, bias=scheme),
         rule(type_named("*Router"), name="router", weight=scheme, bias=zeros),
-        rule("*", name="parameters of its own", **own),
+        rule(
+            "*",
+            name="parameters of its own",
+            **globs({"bias": zeros, "*pos*": scheme, **({} if fans else {"sinks": scheme})}),
+        ),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 
 from .. import init
 from ..planning import Rule, role, rule
 from ._entry import recipe
+from ._shared import globs
 from ._torch import torch_defaults
 from ._types import CONVOLUTION
 
@@ -35,8 +34,8 @@ def ppo(*, log_std: float = 0.0) -> tuple[Rule, ...]:
         rule(role("head.policy"), name="actions", weight=init.orthogonal(gain=0.01), bias=zeros),
         rule(role("head.value"), name="value", weight=init.orthogonal(), bias=zeros),
         rule((*CONVOLUTION, nn.Linear), name="hidden", weight=init.orthogonal(gain=2**0.5), bias=zeros),
-        rule(nn.RNNBase, name="memory", **dict[str, Any]({"weight*": init.block_orthogonal(blocks=1), "bias*": zeros})),
-        rule("*", name="spread of the actions", **dict[str, Any]({"*log*std*": init.constant(log_std)})),
+        rule(nn.RNNBase, name="memory", **globs({"weight*": init.block_orthogonal(blocks=1), "bias*": zeros})),
+        rule("*", name="spread of the actions", **globs({"*log*std*": init.constant(log_std)})),
         *torch_defaults.make(),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -11,16 +10,16 @@ from .. import init
 from ..init import Scheme
 from ..planning import Rule, rule
 from ._entry import recipe
+from ._shared import IDENTITY, globs
 from ._torch import torch_defaults
-from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM, TRANSPOSED
+from ._types import CONVOLUTION, EMBEDDING, LINEAR, LSTM, RECURRENT, TRANSPOSED
 
-_LSTM, _GRU = (nn.LSTM, nn.LSTMCell), (nn.GRU, nn.GRUCell)
-_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+_GRU = (nn.GRU, nn.GRUCell)
 
 
-def _gates(inputs: Scheme, recurrent: Scheme, bias: Scheme) -> Mapping[str, Any]:
+def _gates(inputs: Scheme, recurrent: Scheme, bias: Scheme) -> dict[str, Any]:
     """Schemes by the names that torch's recurrent layers give their parameters; ``hr`` projects the state."""
-    return {"weight_ih*": inputs, "weight_hh*": recurrent, "weight_hr*": inputs, "bias*": bias}
+    return globs({"weight_ih*": inputs, "weight_hh*": recurrent, "weight_hr*": inputs, "bias*": bias})
 
 
 def _keras_layers() -> tuple[Rule, ...]:
@@ -30,7 +29,7 @@ def _keras_layers() -> tuple[Rule, ...]:
         rule(EMBEDDING, name="embedding", weight=init.uniform_keras()),
         rule(LINEAR, name="linear", weight=init.xavier_uniform(), bias=zeros),
         rule((*CONVOLUTION, *TRANSPOSED), name="convolution", weight=glorot, bias=zeros),
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
     )
 
 
@@ -54,8 +53,8 @@ def lstm_keras() -> tuple[Rule, ...]:
     """Keras' recurrent layers; the layers around them are Keras' too."""
     glorot, orthogonal = init.xavier_uniform(fans="tensor"), init.block_orthogonal(blocks=1)
     return (
-        rule(_LSTM, name="LSTM", **_gates(glorot, orthogonal, init.gate_bias(forget=1.0))),
-        rule(_RECURRENT, name="recurrent", **_gates(glorot, orthogonal, init.zeros())),
+        rule(LSTM, name="LSTM", **_gates(glorot, orthogonal, init.gate_bias(forget=1.0))),
+        rule(RECURRENT, name="recurrent", **_gates(glorot, orthogonal, init.zeros())),
         *_keras_layers(),
     )
 
@@ -79,11 +78,11 @@ def lstm_flax() -> tuple[Rule, ...]:
     lecun, zeros = init.lecun_normal(), init.zeros()
     features = init.variance_scaling(1.0, "fan_in", "normal")
     return (
-        rule(_RECURRENT, name="recurrent", **_gates(lecun, init.orthogonal(), zeros)),
+        rule(RECURRENT, name="recurrent", **_gates(lecun, init.orthogonal(), zeros)),
         rule(EMBEDDING, name="embedding", weight=features),
         rule(LINEAR, name="linear", weight=lecun, bias=zeros),
         rule(CONVOLUTION, name="convolution", weight=lecun, bias=zeros),
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
     )
 
 
@@ -105,7 +104,7 @@ def lstm_flax() -> tuple[Rule, ...]:
 def lstm_jozefowicz(*, forget: float = 1.0) -> tuple[Rule, ...]:
     """``forget`` is the bias of the forget gates; the paper tries 1."""
     default = init.torch_default_rnn()
-    return (rule(_LSTM, name="LSTM", **_gates(default, default, init.gate_bias(forget=forget))), *torch_defaults.make())
+    return (rule(LSTM, name="LSTM", **_gates(default, default, init.gate_bias(forget=forget))), *torch_defaults.make())
 
 
 @recipe(
@@ -126,7 +125,7 @@ def lstm_block() -> tuple[Rule, ...]:
     """Orthogonal gates for inputs and states; the layers around them are torch's."""
     orthogonal = init.orthogonal()
     return (
-        rule(_LSTM, name="LSTM", **_gates(orthogonal, orthogonal, init.gate_bias(forget=1.0))),
+        rule(LSTM, name="LSTM", **_gates(orthogonal, orthogonal, init.gate_bias(forget=1.0))),
         rule(_GRU, name="GRU", **_gates(orthogonal, orthogonal, init.zeros())),
         *torch_defaults.make(),
     )
@@ -150,7 +149,7 @@ def lstm_block() -> tuple[Rule, ...]:
 def lstm_chrono(*, t_max: float) -> tuple[Rule, ...]:
     """``t_max`` is the longest time over which to remember, in steps."""
     default = init.torch_default_rnn()
-    return (rule(_LSTM, name="LSTM", **_gates(default, default, init.chrono_bias(t_max=t_max))), *torch_defaults.make())
+    return (rule(LSTM, name="LSTM", **_gates(default, default, init.chrono_bias(t_max=t_max))), *torch_defaults.make())
 
 
 RECIPES = (lstm_keras, lstm_flax, lstm_jozefowicz, lstm_block, lstm_chrono)

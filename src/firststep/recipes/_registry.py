@@ -74,7 +74,10 @@ def names() -> tuple[str, ...]:
 def get(
     name: str, *, roles: Mapping[str, str] | None = None, blocks: str | Sequence[str] | None = None, **options: Any
 ) -> Recipe:
-    """The recipe called ``name``; its ``rules`` are an ordered tuple that rules of your own may be put before.
+    """The recipe called ``name``, for ``fs.plan(model, [own, recipe])``: rules of your own go before it.
+
+    Its ``rules`` are an ordered tuple. In a list of your own, ``[own, *recipe.rules]``, each of them must be of use, as
+    your own rules must; as a recipe it may have rules to spare.
 
     Args:
         name: one of ``fs.recipes.list()``.

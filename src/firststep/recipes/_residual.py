@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, select, type_named
 from ._entry import recipe
+from ._shared import IDENTITY, alike
 from ._types import CONVOLUTION, NORM
 
 _LAYER_SCALE = ("gamma", "gamma_*", "gamma[0-9]", "lambda_?", "lambda[0-9]", "*layer_scale*", "ls[0-9]", "ls_?")
@@ -29,15 +28,7 @@ def layer_scale_rule(value: float) -> Rule:
 
 
 def _of_branches(name: str, globs: tuple[str, ...], scheme: Scheme) -> Rule:
-    schemes: dict[str, Any] = dict.fromkeys(globs, scheme)
-    return rule(~_NOT_OF_A_BRANCH, name=name, **schemes)
-
-
-_SCALARS_OF_FIXUP: dict[str, Any] = {
-    **dict.fromkeys(("bias*", "shift*", "add*"), init.zeros()),
-    **dict.fromkeys(("scale*", "mul*"), init.ones()),
-}
-"""What is added to the stream, and what it is multiplied by."""
+    return rule(~_NOT_OF_A_BRANCH, name=name, **alike(globs, scheme))
 
 
 @recipe(
@@ -130,11 +121,12 @@ def fixup() -> tuple[Rule, ...]:
             bias=zero,
         ),
         rule((*CONVOLUTION, nn.Linear), name="outside of branches", weight=he, bias=zero),
-        rule(NORM, name="norm", weight=init.ones(), bias=zero),
+        IDENTITY,
         rule(
             ~(NORM | select((*CONVOLUTION, nn.Linear))),
             name="scalars",
-            **_SCALARS_OF_FIXUP,
+            **alike(("bias*", "shift*", "add*"), zero),
+            **alike(("scale*", "mul*"), init.ones()),
         ),
     )
 

@@ -7,7 +7,8 @@ from ..init import Scheme
 from ..planning import Rule, role, rule, select
 from ._entry import recipe
 from ._plain import plain
-from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM
+from ._shared import IDENTITY
+from ._types import CONVOLUTION, EMBEDDING, LINEAR
 
 WAVES = role("embedding.position") & select("*encoder*")
 """The encoder's table of positions, which is not trained where it is a parameter at all."""
@@ -58,7 +59,7 @@ def whisper_openai() -> tuple[Rule, ...]:
         rule("*", name="decoder's positions", positional_embedding=positions),
         rule(role("embedding.position"), name="decoder's positions", weight=positions),
         rule(EMBEDDING, name="embedding", weight=init.normal()),
-        rule(NORM, name="norm", weight=init.ones(), bias=init.zeros()),
+        IDENTITY,
         rule(LINEAR | select(CONVOLUTION), name="linear and conv", weight=default, bias=default),
     )
 

@@ -8,6 +8,7 @@ from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, select, type_named
 from ._entry import recipe
+from ._shared import IDENTITY, globs
 from ._types import CONVOLUTION, EMBEDDING, LINEAR, NORM
 
 BY_DEPTH = init.scaled(init.torch_default(), by="1/sqrt(R*L)")
@@ -36,12 +37,7 @@ def mamba(*, std: float = 0.02) -> tuple[Rule, ...]:
     Args:
         std: of the embedding.
     """
-    default, zeros = init.torch_default(), init.zeros()
-    return (
-        *_selective(),
-        rule(CONVOLUTION, name="convolution", weight=default, bias=default),
-        *_ssm_else(default, BY_DEPTH, init.normal(std=std), zeros),
-    )
+    return (*_selective(), *_authors(std))
 
 
 @recipe(
@@ -57,12 +53,7 @@ def mamba(*, std: float = 0.02) -> tuple[Rule, ...]:
 )
 def mamba_asis(*, std: float = 0.1, rescale: bool = False) -> tuple[Rule, ...]:
     """Mamba as transformers builds it."""
-    normal, zeros = init.normal(std=std), init.zeros()
-    return (
-        *_selective(),
-        rule(CONVOLUTION, name="convolution", weight=init.torch_default(), bias=zeros),
-        *_ssm_else(normal, BY_DEPTH if rescale else init.torch_default(), normal, zeros),
-    )
+    return (*_selective(), *_transformers(std, rescale))
 
 
 @recipe(
@@ -85,12 +76,7 @@ def mamba2(*, std: float = 0.02) -> tuple[Rule, ...]:
     Args:
         std: of the embedding.
     """
-    default, zeros = init.torch_default(), init.zeros()
-    return (
-        _heads(init.log_of_uniform(1.0, 16.0)),
-        rule(CONVOLUTION, name="convolution", weight=default, bias=default),
-        *_ssm_else(default, BY_DEPTH, init.normal(std=std), zeros),
-    )
+    return (_heads(init.log_of_uniform(1.0, 16.0)), *_authors(std))
 
 
 @recipe(
@@ -109,12 +95,7 @@ def mamba2(*, std: float = 0.02) -> tuple[Rule, ...]:
 )
 def mamba2_asis(*, std: float = 0.1, rescale: bool = False) -> tuple[Rule, ...]:
     """Mamba-2 as transformers builds it."""
-    normal, zeros = init.normal(std=std), init.zeros()
-    return (
-        _heads(init.s4d_real()),
-        rule(CONVOLUTION, name="convolution", weight=init.torch_default(), bias=zeros),
-        *_ssm_else(normal, BY_DEPTH if rescale else init.torch_default(), normal, zeros),
-    )
+    return (_heads(init.s4d_real()), *_transformers(std, rescale))
 
 
 def _selective() -> tuple[Rule, ...]:
@@ -131,7 +112,27 @@ def _heads(decay: Scheme) -> Rule:
     return rule("*", name="state space", A_log=decay, D=init.ones(), dt_bias=init.inverse_softplus())
 
 
-def _ssm_else(projection: Scheme, out: Scheme, table: Scheme, zeros: Scheme) -> tuple[Rule, ...]:
+def _authors(std: float) -> tuple[Rule, ...]:
+    """All else as mamba_ssm has it."""
+    default = init.torch_default()
+    return (
+        rule(CONVOLUTION, name="convolution", weight=default, bias=default),
+        *_around(default, BY_DEPTH, init.normal(std=std)),
+    )
+
+
+def _transformers(std: float, rescale: bool) -> tuple[Rule, ...]:
+    """All else as transformers has it."""
+    default, normal = init.torch_default(), init.normal(std=std)
+    return (
+        rule(CONVOLUTION, name="convolution", weight=default, bias=init.zeros()),
+        *_around(normal, BY_DEPTH if rescale else default, normal),
+    )
+
+
+def _around(projection: Scheme, out: Scheme, table: Scheme) -> tuple[Rule, ...]:
+    """Norms, embedding and projections."""
+    zeros = init.zeros()
     return (
         rule(NORM | type_named("*NormGated"), name="norm", weight=init.ones(), bias=zeros),
         rule(EMBEDDING, name="embedding", weight=table),
@@ -183,16 +184,14 @@ def _decays(first: Scheme) -> tuple[Rule, ...]:
     """Decays -5 + 8 (i/(n-1))^(0.7 + 1.3 l/(L-1)) and mixes (i/n)^(1 - l/L), by channel i and layer l."""
     mix, half = init.by_index("(i/n)**(1 - l/L)"), init.by_index("(i/n)**(0.5*(1 - l/L))")
     value = init.by_index("(i/n)**(1 - l/L) + 0.3*l/(L-1)")
-    channel: dict[str, Any] = {"time_mix_*": mix}
-    time: dict[str, Any] = {"time_mix_k*": mix, "time_mix_v*": value, "time_mix_r*": half}
     return (
-        rule(CHANNEL_MIX, name="channel mix", **channel),
+        rule(CHANNEL_MIX, name="channel mix", **globs({"time_mix_*": mix})),
         rule(
             "*",
             name="time mix",
             time_decay=init.by_index("-5 + 8*(i/(n-1))**(0.7 + 1.3*l/(L-1))"),
             time_first=first,
-            **time,
+            **globs({"time_mix_k*": mix, "time_mix_v*": value, "time_mix_r*": half}),
         ),
     )
 
@@ -201,7 +200,7 @@ def _orthogonal() -> tuple[Rule, ...]:
     """E[w^2] = 1 / fan_in, a quarter of it in the head: gain sqrt(max(1, out / in)); embeddings of size 1e-4."""
     zeros = init.zeros()
     return (
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule(EMBEDDING, name="embedding", weight=init.orthogonal_rms("1e-4")),
         rule(select("*head") & LINEAR, name="head", weight=init.orthogonal_rms("0.5/sqrt(fan_in)"), bias=zeros),
         rule(LINEAR, name="linear", weight=init.orthogonal_rms(), bias=zeros),
@@ -250,7 +249,7 @@ def _xlstm(gates: Any, down: Scheme) -> tuple[Rule, ...]:
     zeros, wang = init.zeros(), init.scaled(init.normal(), by="2/(L*sqrt(d))")
     forget = init.by_index("3 + 3*i/(n - 1 + 0**(n-1))")  # a single head has 3
     return (
-        rule(NORM, name="norm", weight=init.ones(), bias=zeros),
+        IDENTITY,
         rule(EMBEDDING, name="embedding", weight=init.small_init()),
         rule(gates & select("*igate*") & LINEAR, name="input gate", weight=zeros, bias=init.constant(-10.0)),
         rule(gates & select("*fgate*") & LINEAR, name="forget gate", weight=zeros, bias=forget),

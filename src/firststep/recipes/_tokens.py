@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from torch import nn
 
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, select
+from ._shared import alike, globs, in_projections
 from ._types import CONVOLUTION, LINEAR, NORM
 
 _NAMES = {
@@ -40,14 +40,13 @@ def residual(weight: Scheme) -> Rule:
 
 def tokens(**schemes: Scheme) -> Rule:
     """Tokens and positions that are parameters of the model itself, by what they are: see ``_NAMES``."""
-    keys: dict[str, Any] = {glob: scheme for kind, scheme in schemes.items() for glob in _NAMES[kind]}
-    return rule("*", name="tokens and positions", **keys)
+    named = {glob: scheme for kind, scheme in schemes.items() for glob in _NAMES[kind]}
+    return rule("*", name="tokens and positions", **globs(named))
 
 
 def fixed_positions(scheme: Scheme) -> Rule:
     """Positions that are not trained: parameters that are frozen."""
-    keys: dict[str, Any] = dict.fromkeys(_NAMES["position"], scheme)
-    return rule("*", name="fixed positions", frozen=True, **keys)
+    return rule("*", name="fixed positions", frozen=True, **alike(_NAMES["position"], scheme))
 
 
 def position_table(scheme: Scheme) -> Rule:
@@ -57,8 +56,7 @@ def position_table(scheme: Scheme) -> Rule:
 
 def layer_scale(value: float) -> Rule:
     """The factors on the channels of a residual branch, under the names that libraries give them."""
-    keys: dict[str, Any] = dict.fromkeys(_LAYER_SCALE, init.constant(value))
-    return rule("*", name="layer scale", **keys)
+    return rule("*", name="layer scale", **alike(_LAYER_SCALE, init.constant(value)))
 
 
 def norms() -> Rule:
@@ -74,12 +72,18 @@ def convolutions(name: str = "patches") -> Rule:
 
 def linear(weight: Scheme) -> tuple[Rule, ...]:
     """Every matrix product alike, those of torch's attention too; biases zero."""
-    packed: dict[str, Any] = dict.fromkeys(
-        ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"), weight
-    )
     return (
-        rule(nn.MultiheadAttention, name="torch's attention", **packed, in_proj_bias=init.zeros()),
+        rule(nn.MultiheadAttention, name="torch's attention", **in_projections(weight), in_proj_bias=init.zeros()),
         rule(LINEAR, name="linear", weight=weight, bias=init.zeros()),
+    )
+
+
+def one_scheme(weight: Scheme, *, convolution: str = "patches") -> tuple[Rule, ...]:
+    """:func:`linear`, and convolutions by the same scheme, under the name ``convolution``; norms the identity."""
+    return (
+        *linear(weight),
+        rule(CONVOLUTION, name=convolution, weight=weight, bias=init.zeros()),
+        norms(),
     )
 
 

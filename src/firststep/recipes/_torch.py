@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -12,6 +10,8 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from .. import init
 from ..planning import Rule, rule
 from ._entry import recipe
+from ._shared import attention, globs
+from ._types import EMBEDDING, RECURRENT
 
 
 @recipe(
@@ -35,27 +35,16 @@ def torch_defaults() -> tuple[Rule, ...]:
     Source: ``reset_parameters`` and ``_reset_parameters`` in ``torch/nn/modules``: linear.py, conv.py, sparse.py,
     batchnorm.py, normalization.py, rnn.py, activation.py.
     """
-    xavier_uniform, xavier_normal = init.xavier_uniform(fans="tensor"), init.xavier_normal(fans="tensor")
-    default, every = init.torch_default(), dict[str, Any]({"*": init.torch_default_rnn()})
+    default = init.torch_default()
     norms = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
     return (
         # The output projection of attention: MultiheadAttention sets its bias to zero.
         rule(NonDynamicallyQuantizableLinear, name="attention output", weight=default, bias=init.zeros()),
         rule((nn.Linear, nn.Bilinear, _ConvNd), name="linear and conv", weight=default, bias=default),
-        rule((nn.Embedding, nn.EmbeddingBag), name="embedding", weight=init.normal()),
+        rule(EMBEDDING, name="embedding", weight=init.normal()),
         rule(norms, name="norm", weight=init.ones(), bias=init.zeros()),
-        rule((nn.RNNBase, nn.RNNCellBase), name="recurrent", **every),
-        rule(
-            nn.MultiheadAttention,
-            name="attention",
-            in_proj_weight=xavier_uniform,
-            q_proj_weight=xavier_uniform,
-            k_proj_weight=xavier_uniform,
-            v_proj_weight=xavier_uniform,
-            in_proj_bias=init.zeros(),
-            bias_k=xavier_normal,
-            bias_v=xavier_normal,
-        ),
+        rule(RECURRENT, name="recurrent", **globs({"*": init.torch_default_rnn()})),
+        attention(init.xavier_uniform(fans="tensor"), init.xavier_normal(fans="tensor")),
         rule(nn.PReLU, weight=init.constant(0.25)),
     )
 

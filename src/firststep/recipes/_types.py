@@ -13,3 +13,5 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LINEAR = select(nn.Linear) | type_named("Conv1D")
 """Matrix products: ``nn.Linear``, and the ``Conv1D`` of transformers."""
 EMBEDDING = (nn.Embedding, nn.EmbeddingBag)
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+LSTM = (nn.LSTM, nn.LSTMCell)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, select
 from . import _tokens as parts
 from ._entry import recipe
+from ._shared import globs
 from ._types import CONVOLUTION, LINEAR
 
 _SMALL = init.normal(std=1e-6)
@@ -95,7 +94,6 @@ def vit() -> tuple[Rule, ...]:
 
 def _timm_tokens() -> tuple[Rule, ...]:
     """Tokens, and what is in timm's other blocks and pools."""
-    differential: dict[str, Any] = {"lambda_[qk]?": init.normal(std=0.1), "lambda_[ab]": _ZERO}
     return (
         parts.tokens(
             position=init.trunc_normal_torch(std=0.02),
@@ -106,7 +104,11 @@ def _timm_tokens() -> tuple[Rule, ...]:
         ),
         rule("*", name="latent of a pool", latent=init.scaled(init.trunc_normal_tf(std=1.0), by="1/sqrt(fan_in)")),
         rule("*", name="bias of a parallel block", mlp_bias=_ZERO),
-        rule("*", name="weights of differential attention", **differential),
+        rule(
+            "*",
+            name="weights of differential attention",
+            **globs({"lambda_[qk]?": init.normal(std=0.1), "lambda_[ab]": _ZERO}),
+        ),
     )
 
 
@@ -306,9 +308,7 @@ def vit_hf(*, std: float = 0.02) -> tuple[Rule, ...]:
     cut, plain = init.trunc_normal_torch(std=std), init.normal(std=std)
     return (
         parts.tokens(position=cut, class_token=cut, mask=_ZERO),
-        *parts.linear(plain),
-        rule(CONVOLUTION, name="patches", weight=plain, bias=_ZERO),
-        parts.norms(),
+        *parts.one_scheme(plain),
         parts.position_table(cut),
     )
 
