@@ -12,7 +12,7 @@ from torch import nn
 from .. import init
 from ..planning import Rule, chain, role, rule, type_named
 from ._entry import recipe
-from ._shared import IDENTITY, attention, globs
+from ._shared import FROM_ZERO, IDENTITY, attention, globs
 from ._types import CONVOLUTION, EMBEDDING, LSTM, RECURRENT, TRANSPOSED
 
 CHAIN = 6
@@ -42,6 +42,7 @@ def default() -> tuple[Rule, ...]:
         rule(plain_layers, name="linear and conv", weight=init.variance_preserving(), bias=init.zeros()),
         rule(type_named("Conv1D"), name="transformers' Conv1D", weight=init.variance_preserving(), bias=init.zeros()),
         rule(EMBEDDING, name="embedding", weight=init.normal()),
+        FROM_ZERO,
         IDENTITY,
         rule(nn.PReLU, weight=init.constant(0.25)),
         attention(init.variance_preserving(), init.xavier_normal()),

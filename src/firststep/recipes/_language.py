@@ -121,7 +121,7 @@ def gpt_neox_hf(*, std: float = 0.02) -> tuple[Rule, ...]:
 )
 def llama_hf(*, std: float = 0.02) -> tuple[Rule, ...]:
     """LLaMA, and the many models like it, as transformers builds them; the norms of Gemma, which add 1, start at 0."""
-    return plain(init.normal(std=std))
+    return _of_transformers(init.normal(std=std))
 
 
 @recipe(
@@ -138,7 +138,7 @@ def llama_hf(*, std: float = 0.02) -> tuple[Rule, ...]:
 )
 def mixtral_hf(*, std: float = 0.02) -> tuple[Rule, ...]:
     """Mixtral, DeepSeek-V3 and other mixtures of experts as transformers builds them."""
-    return plain(init.normal(std=std))
+    return _of_transformers(init.normal(std=std))
 
 
 @recipe(
@@ -277,6 +277,12 @@ def normalized() -> tuple[Rule, ...]:
         rule(EMBEDDING, name="embedding", weight=init.scaled(init.normal(), by="1/sqrt(fan_in)")),
         *plain(width),
     )
+
+
+def _of_transformers(scheme: Scheme) -> tuple[Rule, ...]:
+    """:func:`plain`, and the one router whose bias transformers draws."""
+    drawn = rule(type_named("GptOssTopKRouter"), name="router with a drawn bias", weight=scheme, bias=scheme)
+    return (drawn, *plain(scheme))
 
 
 def _residual(scheme: Scheme) -> Rule:

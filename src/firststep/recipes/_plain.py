@@ -5,11 +5,8 @@ from __future__ import annotations
 from .. import init
 from ..init import Scheme
 from ..planning import Rule, role, rule, type_named
-from ._shared import IDENTITY, attention, globs
+from ._shared import FROM_ZERO, IDENTITY, attention, globs
 from ._types import CONVOLUTION, EMBEDDING, LINEAR, TRANSPOSED
-
-ADDS_ONE = type_named("*Gemma*RMSNorm") | type_named("Qwen3NextRMSNorm") | type_named("Qwen3_5*RMSNorm")
-"""Norms that multiply by 1 + weight."""
 
 
 def plain(scheme: Scheme, *, fans: bool = False) -> tuple[Rule, ...]:
@@ -25,14 +22,13 @@ def plain(scheme: Scheme, *, fans: bool = False) -> tuple[Rule, ...]:
     """
     zeros = init.zeros()
     return (
-        rule(ADDS_ONE, name="norm that adds 1", weight=zeros),
+        FROM_ZERO,
         IDENTITY,
         rule(LINEAR, name="linear", weight=scheme, bias=zeros),
         rule((*CONVOLUTION, *TRANSPOSED), name="convolution", weight=scheme, bias=zeros),
         attention(scheme, scheme),
         rule(EMBEDDING, name="embedding", weight=scheme),
         *(() if fans else (rule(role("experts"), name="experts", **globs({"*bias*": zeros, "*": scheme})),)),
-        rule(type_named("GptOssTopKRouter"), name="router with a drawn bias", weight=scheme, bias=scheme),
         rule(type_named("*Router"), name="router", weight=scheme, bias=zeros),
         rule(
             "*",

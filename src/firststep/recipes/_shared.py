@@ -11,8 +11,10 @@ from .. import init
 from ..errors import RuleError
 from ..init import Scheme
 from ..planning import Keep, Rule, rule
-from ._types import NORM
+from ._types import ADDS_ONE, NORM
 
+FROM_ZERO = rule(ADDS_ONE, name="norm that adds 1", weight=init.zeros())
+"""The same of norms that multiply by 1 + weight; it stands before :data:`IDENTITY`."""
 IDENTITY = rule(NORM, name="norm", weight=init.ones(), bias=init.zeros())
 """Norms start as the identity."""
 
