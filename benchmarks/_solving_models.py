@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from _nets import Last
 from torch import Tensor, nn
 
 WIDTH, HEADS, BLOCKS, WORDS, TOKENS = 128, 4, 6, 512, 64
@@ -88,15 +89,6 @@ class Gpt(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))
-
-
-class Lstm(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn, self.head = nn.LSTM(32, WIDTH, 2, batch_first=True), nn.Linear(WIDTH, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.rnn(x)[0][:, -1])
 
 
 def two_convolutions(inputs: int, outputs: int) -> nn.Module:
@@ -234,7 +226,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Any]]] = {
     "TransformerEncoder 6 pre-norm": (lambda: encoder(True), lambda: torch.randn(16, 32, WIDTH)),
     "TransformerEncoder 6 post-norm": (lambda: encoder(False), lambda: torch.randn(16, 32, WIDTH)),
     "GPT-2-like, tied": (Gpt, ids),
-    "LSTM": (Lstm, lambda: torch.randn(32, 20, 32)),
+    "LSTM": (lambda: Last(nn.LSTM(32, WIDTH, 2, batch_first=True), 10), lambda: torch.randn(32, 20, 32)),
     "U-Net": (UNet, images),
     "MLP-Mixer": (Mixer, images),
     "LLaMA-like": (Llama, ids),

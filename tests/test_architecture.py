@@ -23,7 +23,7 @@ BELOW = {
     "rng": {"errors"},
     "init": {"errors", "rng"},
     "running": set(),
-    "graph": {"errors", "init"},
+    "graph": {"errors", "init", "running"},
     "anatomy": {"errors"},
     "planning": {*_VALUES, "graph", "anatomy", "running"},
     "mup": {*_VALUES, "graph", "anatomy", "planning"},

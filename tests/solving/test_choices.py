@@ -160,6 +160,17 @@ def test_a_plain_rnn_keeps_its_state(nonlinearity: str) -> None:
     assert (strengths.max() / strengths.min()).item() < 1.2
 
 
+def test_what_a_plain_rnn_reads_adds_to_its_state() -> None:
+    """E[z^2] = 1 before the ReLU: 1/2 from the state, which is E[relu(z)^2], and 1/2 from the example."""
+    x = 3 * torch.randn(32, 31, 64, generator=torch.Generator().manual_seed(1))
+
+    rows = {row.name: row for row in plan_auto(nn.RNN(64, 256, nonlinearity="relu", batch_first=True), x).rows}
+
+    read = rows["weight_ih_l0"].expected
+    assert read is not None
+    assert 64 * read.variance * x.square().mean().item() == pytest.approx(0.5, rel=0.01)
+
+
 def test_a_bilinear_layer() -> None:
     """E[y^2] = in1 in2 E[w^2] E[x1^2] E[x2^2] + E[b^2]."""
     model = nn.Bilinear(64, 32, 512)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
-from ..running import attributes, on_copies, random_states, replaced
+from ..running import attributes, layer_by_layer, on_copies, random_states, replaced
 
 
 class Bench:
@@ -53,7 +53,7 @@ def bench(modules: Sequence[nn.Module]) -> Iterator[Bench]:
         for module in made.modules:
             module.training = module.training and hasattr(module, "running_mean")
         with ExitStack() as settings:
-            settings.enter_context(_plain_attention())
+            settings.enter_context(layer_by_layer())
             for kind in {one.device.type for one in made.parameters} & {"cpu", "cuda", "mps", "xpu"}:
                 if torch.is_autocast_enabled(kind):
                     settings.enter_context(torch.autocast(kind, enabled=False))
@@ -61,17 +61,6 @@ def bench(modules: Sequence[nn.Module]) -> Iterator[Bench]:
     finally:
         for step in reversed(undo):
             step()
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Attention's fast path runs whole layers at once, and the layers inside are not called."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _wide(tensor: Tensor) -> Tensor:

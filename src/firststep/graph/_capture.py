@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import fx, nn
+
+from ..running import kept
 
 
 def capture(model: nn.Module) -> list[tuple[str, nn.Module, fx.Graph]]:
@@ -25,7 +26,7 @@ def capture(model: nn.Module) -> list[tuple[str, nn.Module, fx.Graph]]:
     shadow = _shadow(model)
     if shadow is None:
         return []
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    with kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(_graphs("", shadow))
 

@@ -1,6 +1,7 @@
 """Somebody's model, run: trees of tensors, how a model is called, and what is put back afterwards."""
 
 from ._call import called as called
+from ._call import layer_by_layer as layer_by_layer
 from ._call import takes as takes
 from ._call import unwrapped as unwrapped
 from ._copies import attributes as attributes

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 
@@ -43,3 +45,14 @@ def unwrapped(module: Any) -> Any:
         else:
             break
     return module
+
+
+@contextmanager
+def layer_by_layer() -> Iterator[None]:
+    """Without attention's fast path, which runs whole layers at once, so that the layers inside are not called."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

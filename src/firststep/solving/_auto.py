@@ -8,11 +8,13 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import init, planning
 from ..errors import PlanError
 from ..planning import Only, Plan, Recipe, Rule, rule
+from ._critical import depth_scale
 from ._measured import Measured, moments_of
 from ._predict import report, walked
 from ._record import Record
@@ -56,6 +58,7 @@ class AutoPlan(Plan):
         return {**super().to_dict(), "signal": self.signal.to_dict()}
 
 
+@torch.inference_mode(False)
 def auto(model: nn.Module, example_inputs: Inputs, *, strict: bool = True) -> Solution:
     """Solve for the scale of every parameter, so that signal and gradient keep their strength through the model.
 
@@ -120,6 +123,7 @@ def _solved(model: nn.Module, run: Record, example_inputs: Inputs, *, strict: bo
     return Solution(recipe, report(walk, run, notes))
 
 
+@torch.inference_mode(False)
 def plan_auto(
     model: nn.Module,
     example_inputs: Inputs,
@@ -164,8 +168,7 @@ def _missed(model: nn.Module, run: Record, solver: Solver) -> list[str]:
 
 
 def _unreached(name: str) -> str:
-    owner = name.rpartition(".")[0]
-    local = name.rpartition(".")[2]
+    owner, _, local = name.rpartition(".")
     return (
         f"{name!r} was not used when the model ran on example_inputs, so nothing is known of its scale. Give inputs "
         f"that use it, give it a rule of its own: fs.rule({owner!r}, {local}=fs.keep), or plan with strict=False, "
@@ -187,8 +190,9 @@ def _hard(solver: Solver) -> list[str]:
     for found, length, names in solver.hard.values():
         layers = ", ".join(repr(name.removesuffix(".weight")) for name in dict.fromkeys(names[:3]))
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        depth = depth_scale(found.chi)
         worse = (
-            f"changes the gradient's second moment by {found.chi:.3g} per layer (depth scale {found.depth:.3g})"
+            f"changes the gradient's second moment by {found.chi:.3g} per layer (depth scale {depth:.3g})"
             if abs(found.chi - 1) >= found.growth - 1
             else f"magnifies a deviation of the signal by {found.growth:.3g} per layer"
         )

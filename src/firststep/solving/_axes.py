@@ -26,12 +26,12 @@ def input_axes(shape: Sequence[int], *, channels_first: bool, integer: bool) -> 
         labels[0] = "example"
     if not integer and len(shape) > 1:
         labels[1 if channels_first else -1] = "feature"
-    return tuple(((label, size),) for label, size in zip(labels, shape, strict=True))
+    return tuple(axis_of(one, size) for one, size in zip(labels, shape, strict=True))
 
 
 def feature_axes(shape: Sequence[int]) -> Axes:
     """All dimensions index features, as those of a parameter do."""
-    return tuple((("feature", size),) for size in shape)
+    return tuple(axis_of("feature", size) for size in shape)
 
 
 def label(axis: Axis) -> Label:
@@ -69,9 +69,7 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
 
 def resized(axes: Axes, shape: Sequence[int]) -> Axes:
     """``axes`` with other sizes, each of the same kind: after a slice, a concatenation or an expansion."""
-    if len(axes) < len(shape):  # broadcasting adds dimensions in front
-        axes = (*(axis_of("position", 1),) * (len(shape) - len(axes)), *axes)
-    return tuple(((label(axis), size),) for axis, size in zip(axes, shape, strict=False))
+    return tuple(axis_of(label(axis), size) for axis, size in zip(resized_front(axes, len(shape)), shape, strict=False))
 
 
 def broadcast(a: Axes, b: Axes, shape: Sequence[int]) -> Axes:
@@ -81,7 +79,7 @@ def broadcast(a: Axes, b: Axes, shape: Sequence[int]) -> Axes:
 
 
 def resized_front(axes: Axes, dims: int) -> Axes:
-    """``axes`` with dimensions of size 1 added in front."""
+    """``axes`` with dimensions of size 1 added in front, as broadcasting does."""
     return (*(axis_of("position", 1),) * (dims - len(axes)), *axes)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._axes import Axes, Label, axis_of, label
+from ._axes import Axes, Label, axis_of, extent, label
 from ._gaussian import softmax_overlap
 from ._record import Call
-from ._value import MASKED, UNIT, Function, Logits, Moments4, Value
+from ._value import MASKED, UNIT, Function, Logits, Moments4, Value, rows_allowed
 from ._walk import Spread, Walk, mapped_moments
 
 
@@ -45,23 +45,17 @@ def weighted(walk: Walk, call: Call, value: Value, name: str, fan: int, width: i
     if spread.mirrored_in and value.base.mirrored:
         return mirrored(walk, output, value, spread, fan, width, axes)
     moments = contracted(value.moments, spread, fan, along)
-    walk.link(output, call.inputs[_place(walk, call, value)], width * spread.second)
+    walk.link(output, walk.source(call, value), width * spread.second)
     return walk.normal(output, axes, moments, mirrored=spread.mirrored_out)
-
-
-def _place(walk: Walk, call: Call, value: Value) -> int:
-    """Which input of the call the value is."""
-    return next(i for i, one in enumerate(call.inputs) if walk.values.get(one) is value)
 
 
 def mirrored(walk: Walk, output: int, value: Value, spread: Spread, fan: float, width: float, axes: Axes) -> Value:
     """Columns (a, -a) read features (f(u), f(-u)): the sum is that of a (f(u) - f(-u)), over half as many."""
-    inner = value.function.of if value.function else lambda x: x
-    key = ("odd", value.function.key if value.function else "x")
-    odd, slope = mapped_moments(Function(key, lambda x: inner(x.clone()) - inner(-x)), value.base.moments)
+    inner = value.law
+    function = Function(("odd", inner.key), lambda x: inner.of(x.clone()) - inner.of(-x))
+    odd, slope = mapped_moments(function, value.base.moments)
     walk.link(output, value.base.value, width * spread.second * slope / 2)
-    moments = Moments4(0.0, *(fan / 2 * spread.second * getattr(odd, one) for one in ("second", "same", "other")))
-    return walk.normal(output, axes, moments, mirrored=spread.mirrored_out)
+    return walk.normal(output, axes, odd.scaled(0.0, fan / 2 * spread.second), mirrored=spread.mirrored_out)
 
 
 def matrix_product(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -78,7 +72,7 @@ def added_product(walk: Walk, call: Call) -> Sequence[Value] | None:
     found = _product(walk, call, a, b)
     if found is None or not isinstance(bias, Value) or call.kwargs.get("beta", 1) == 0:
         return found
-    return [_biased(walk, call, found[0], bias)]
+    return [biased(walk, call, found[0], bias)]
 
 
 def linear(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -86,30 +80,25 @@ def linear(walk: Walk, call: Call) -> Sequence[Value] | None:
     value, weight, bias = (walk.argument(call, position) for position in range(3))
     if not isinstance(value, Value) or not isinstance(weight, Value) or weight.parameter is None:
         return None
-    width, fan = walk.record.items[call.inputs[1]].shape
+    width, fan = walk.shape_of(call.inputs[1])
     axes = (*value.axes[:-1], axis_of("feature", width))
     made = weighted(walk, call, value, weight.parameter, fan, width, axes, label(value.axes[-1]))
-    return [_biased(walk, call, made, bias)]
+    return [biased(walk, call, made, bias)]
 
 
-def _biased(walk: Walk, call: Call, made: Value, bias: Any) -> Value:
-    """A value and a bias that is independent of it."""
+def biased(walk: Walk, call: Call, made: Value, bias: Any, axes: Axes | None = None) -> Value:
+    """A value and a bias that is independent of it, laid along ``axes``, by default the last of the value's."""
     if not isinstance(bias, Value):
         return made
-    moments = walk.beside(bias, made.axes, "add", made.moments.second) if bias.fixed else bias.moments
+    moments = walk.beside(bias, axes or made.axes, "add", made.moments.second) if bias.fixed else bias.moments
     if moments.second == 0:
         return made
-    cross = 2 * moments.mean * made.moments.mean
-    total = Moments4(
-        made.moments.mean + moments.mean,
-        *(getattr(made.moments, one) + getattr(moments, one) + cross for one in ("second", "same", "other")),
-    )
-    return walk.normal(call.outputs[0], made.axes, total, logits=made.logits)
+    return walk.normal(call.outputs[0], made.axes, made.moments.plus(moments), logits=made.logits)
 
 
 def _product(walk: Walk, call: Call, a: Value, b: Value) -> Sequence[Value] | None:
     shape = walk.shape(call)
-    fan = _extent(a.axes[-1])
+    fan = extent(a.axes[-1])
     if a.fixed and b.fixed:
         return None
     if b.parameter is not None or a.parameter is not None:
@@ -118,16 +107,12 @@ def _product(walk: Walk, call: Call, a: Value, b: Value) -> Sequence[Value] | No
         assert name is not None
         dims = list(value.axes)
         at = len(dims) - 1 if value is a or len(dims) == 1 else len(dims) - 2
-        width = walk.size(call.outputs[0]) * fan // walk.size(call.inputs[_place(walk, call, value)])
+        width = walk.size(call.outputs[0]) * fan // walk.size(walk.source(call, value))
         along = label(dims[at])
         dims[at] = axis_of(along, width)
         axes = tuple(dims) if len(shape) == len(dims) else tuple(dims[:at])
         return [weighted(walk, call, value, name, fan, width, axes, along)]
     return [between(walk, call, a, b, fan)]
-
-
-def _extent(axis: Any) -> int:
-    return math.prod(size for _, size in axis)
 
 
 def between(walk: Walk, call: Call, a: Value, b: Value, fan: int) -> Value:
@@ -188,9 +173,21 @@ def softmax(walk: Walk, call: Call) -> Sequence[Value] | None:
     shared = value.moments.same if label(axis) != "feature" else value.moments.mean**2
     variance = max(value.moments.second - shared, 0.0)
     rows = 0.0 if value.logits is None or value.logits.across is None else value.logits.across
-    made, logits = attended(variance, rows, _extent(axis), value.logits)
+    made, logits = attended(variance, rows, extent(axis), value.logits)
     walk.link(call.outputs[0], call.inputs[0], made.second)
     return [walk.normal(call.outputs[0], value.axes, made, logits=logits)]
+
+
+def log_softmax(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``x - log(sum_j e^(x_j))``, the sum taken at its mean: ``log n + E[x] + Var[x] / 2``."""
+    value = walk.value(call, 0)
+    count = walk.shape_of(call.inputs[0])[call.args[1]]
+    away = -(torch.tensor(float(count)).log().item() + value.moments.mean + value.moments.variance / 2)
+    inner = value.law
+    function = Function(("less", away, inner.key), lambda x: inner.of(x) + away)
+    walk.link(call.outputs[0], call.inputs[0], 1.0)
+    moments = mapped_moments(function, value.base.moments)[0]
+    return [walk.normal(call.outputs[0], value.axes, moments, terms=dict(value.terms))]
 
 
 def attended(variance: float, across: float, count: int, logits: Logits | None) -> tuple[Moments4, Logits]:
@@ -238,8 +235,8 @@ def attention(walk: Walk, call: Call) -> Sequence[Value] | None:
         return None
     if walk.sketch:
         return [walk.normal(call.outputs[0], (*q.axes[:-1], v.axes[-1]), UNIT)]
-    places = [next(i for i, one in enumerate(call.inputs) if walk.values.get(one) is value) for value in (q, k, v)]
-    shapes = [walk.record.items[call.inputs[place]].shape for place in places]
+    sources = [walk.source(call, value) for value in (q, k, v)]
+    shapes = [walk.shape_of(source) for source in sources]
     width, rows, tokens = shapes[0][-1], shapes[0][-2], shapes[1][-2]
     heads = math.prod(shapes[0][:-2]) / math.prod(shapes[1][:-2])  # that share one key, in grouped attention
     mask, drop, causal, scale = _options(walk, call)
@@ -250,16 +247,9 @@ def attention(walk: Walk, call: Call) -> Sequence[Value] | None:
     weights, made = attended(variance, scale**2 * (more.across or 0.0), tokens, Logits(allowed))
     a, output = Value(q.axes, weights, q.base, logits=made), call.outputs[0]
     through = width * weights.second * scale**2 * v.moments.second
-    for place, factor in zip(
-        places,
-        (
-            through * k.moments.second * tokens,
-            through * q.moments.second * rows * heads,
-            rows * heads * weights.second / (1 - drop),
-        ),
-        strict=True,
-    ):
-        walk.link(output, call.inputs[place], factor)
+    walk.link(output, sources[0], through * k.moments.second * tokens)
+    walk.link(output, sources[1], through * q.moments.second * rows * heads)
+    walk.link(output, sources[2], rows * heads * weights.second / (1 - drop))
     mixed = _dropped(a, weights, v.moments, tokens, 1 - drop)
     return [walk.normal(output, (*q.axes[:-1], v.axes[-1]), mixed)]
 
@@ -285,8 +275,5 @@ def _masked(mask: Any, causal: bool, rows: int, tokens: int) -> tuple[tuple[int,
     if causal:
         return tuple((min(row + 1, tokens), 1 / rows) for row in range(rows))
     if isinstance(mask, Value) and isinstance(mask.constant, Tensor):
-        numbers = mask.constant if mask.constant.dtype is torch.bool else mask.constant > MASKED
-        counts = numbers.expand(*numbers.shape[:-1], tokens).sum(-1).flatten().clamp(min=1)
-        sizes, times = counts.unique(return_counts=True)
-        return tuple(zip(sizes.tolist(), (times / times.sum()).tolist(), strict=True))
+        return rows_allowed(mask.constant if mask.constant.dtype is torch.bool else mask.constant > MASKED, tokens)
     return ()

@@ -1,4 +1,4 @@
-"""The scale at which an activation is entered, so that depth does little to the signal and the gradient."""
+"""What depth does to signal and gradient, and the scale of an activation's input at which that is little."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ._gaussian import Response, responses
-from ._predict import critical
 from ._value import Function
 
 FACTOR = 2.0
@@ -34,10 +33,15 @@ class Entry:
     growth: float
     sane: bool
 
-    @property
-    def depth(self) -> float:
-        """The number of layers over which the gradient's second moment changes by the factor e."""
-        return math.inf if abs(self.chi - 1) < 1e-9 or self.chi <= 0 else 1 / abs(math.log(self.chi))
+
+def critical(second: float, found: Response) -> tuple[float, float]:
+    """(chi, growth) where a value of second moment ``second`` meets a function that makes ``found`` of it."""
+    return second * found.slope / found.second, found.stretch / found.second
+
+
+def depth_scale(chi: float) -> float:
+    """The number of layers over which the gradient's second moment changes by the factor e."""
+    return math.inf if abs(chi - 1) < 1e-9 or chi <= 0 else 1 / abs(math.log(chi))
 
 
 @lru_cache(maxsize=512)

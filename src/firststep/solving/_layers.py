@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ._axes import axis_of, input_axes, resized
-from ._contraction import contracted, mirrored
+from ._axes import axis_of, feature_axes, input_axes, resized
+from ._contraction import biased, contracted, mirrored
 from ._record import Call
 from ._value import SIGMOID, Moments4, Value
 from ._walk import Spread, Walk, mapped_moments
@@ -20,30 +20,23 @@ def convolution(walk: Walk, call: Call) -> Sequence[Value] | None:
     if not isinstance(value, Value) or not isinstance(weight, Value) or weight.parameter is None:
         return None
     stride, padding, dilation, transposed, _, groups = call.args[3:9]
-    shape, kernel = walk.shape(call), weight_shape(walk, call)[2:]
-    channels = walk.record.items[call.inputs[0]].shape[1] // groups
+    shape, kernel = walk.shape(call), walk.shape_of(call.inputs[1])[2:]
+    channels, *extents = walk.shape_of(call.inputs[0])[1:]
     taps = math.prod(kernel)
-    extents = walk.record.items[call.inputs[0]].shape[2:]
     axes = ((value.axes[0][0],), axis_of("feature", shape[1]), *(axis_of("position", size) for size in shape[2:]))
     if transposed:
         spatial = math.prod(extents) / math.prod(shape[2:])
-        fan = channels * taps * spatial
+        fan = channels // groups * taps * spatial
         inside = _inside(shape[2:], extents, kernel, stride, padding, dilation)  # of the taps that each input sends out
     else:
-        fan, inside = float(channels * taps), _inside(extents, shape[2:], kernel, stride, padding, dilation)
+        fan, inside = float(channels // groups * taps), _inside(extents, shape[2:], kernel, stride, padding, dilation)
     spread = walk.spread(weight.parameter, "sum", fan=fan, second=value.moments.second)
     inside = 1.0 if spread.centred else inside
-    made = _convolved(walk, call, value, spread, fan * inside, shape)
-    if isinstance(bias, Value):
-        moments = walk.beside(bias, (axis_of("feature", 1),), "add", made.moments.second)
-        if moments.second:
-            cross = 2 * moments.mean * made.moments.mean + moments.second
-            whole = (getattr(made.moments, one) + cross for one in ("second", "same", "other"))
-            return [walk.normal(call.outputs[0], axes, Moments4(made.moments.mean + moments.mean, *whole))]
-    return [made.viewed(axes)]
+    made = _convolved(walk, call, value, spread, fan * inside)
+    return [biased(walk, call, made.viewed(axes), bias, feature_axes((1,)))]
 
 
-def _convolved(walk: Walk, call: Call, value: Value, spread: Spread, fan: float, shape: tuple[int, ...]) -> Value:
+def _convolved(walk: Walk, call: Call, value: Value, spread: Spread, fan: float) -> Value:
     output = call.outputs[0]
     width = fan * walk.size(output) / walk.size(call.inputs[0])
     if spread.mirrored_in and value.base.mirrored:
@@ -51,11 +44,6 @@ def _convolved(walk: Walk, call: Call, value: Value, spread: Spread, fan: float,
     moments = contracted(value.moments, spread, fan, "feature")
     walk.link(output, call.inputs[0], width * spread.second)
     return walk.normal(output, value.axes, moments, mirrored=spread.mirrored_out)
-
-
-def weight_shape(walk: Walk, call: Call) -> tuple[int, ...]:
-    """The shape of a layer's weight, its second input."""
-    return walk.record.items[call.inputs[1]].shape
 
 
 def _inside(
@@ -114,7 +102,7 @@ def bilinear(walk: Walk, call: Call) -> Sequence[Value] | None:
         return None
     if weight.parameter is None:
         return None
-    _, left, right = walk.record.items[call.inputs[1]].shape
+    _, left, right = walk.shape_of(call.inputs[1])
     product = first.moments.times(second.moments)
     spread = walk.spread(weight.parameter, "sum", fan=left * right, second=product.second)
     width, output = walk.shape(call)[-1], call.outputs[0]

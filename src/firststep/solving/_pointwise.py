@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from ._axes import broadcast, resized_front
 from ._gaussian import grid, sum_points
 from ._record import Call, Ref
-from ._value import MASKED, UNIT, Function, Logits, Moments4, Value
+from ._value import MASKED, UNIT, Function, Logits, Moments4, Value, blend, rows_allowed
 from ._walk import Walk, numbers
 
 _ARITHMETIC = frozenset(
@@ -69,9 +69,7 @@ def _composed(walk: Walk, call: Call) -> Function | None:
         if not isinstance(one, Ref):
             return repr(one)
         value = walk.values[one.value]
-        if value.constant is not None:
-            return repr(value.constant.item())
-        return value.function.key if value.function else "x"
+        return value.law.key if value.constant is None else repr(value.constant.item())
 
     leaves, spec = tree_flatten((call.args, kwargs_of(call)))
 
@@ -81,7 +79,7 @@ def _composed(walk: Walk, call: Call) -> Function | None:
         value = walk.values[one.value]
         if value.constant is not None:
             return value.constant.double() if value.constant.is_floating_point() else value.constant
-        return value.function.of(x.clone()) if value.function else x.clone()
+        return value.law.of(x.clone())
 
     def apply(x: Tensor) -> Tensor:
         args, kwargs = tree_unflatten([filled(one, x) for one in leaves], spec)
@@ -131,11 +129,8 @@ def _scale(walk: Walk, call: Call) -> float | None:
         return -1.0
     if op == "mul":
         return float(number)
-    return (
-        1.0 / number
-        if op == "div" and call.args[0] == tensors[0] and number and "rounding_mode" not in call.kwargs
-        else None
-    )
+    plain = op == "div" and call.args[0] == tensors[0] and number and "rounding_mode" not in call.kwargs
+    return 1.0 / number if plain else None
 
 
 def _sum(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
@@ -148,14 +143,9 @@ def _sum(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
     if masked is not None:
         return [_with_mask(walk, call, a, axes, masked)]
     left, right = _moments(walk, a, b, axes, "add"), _moments(walk, b, a, axes, "add")
-    cross = walk.shared(a, b) if not (a.fixed or b.fixed) else Moments4(0.0, *[left.mean * right.mean] * 3)
-    moments = Moments4(
-        left.mean + sign * right.mean,
-        *(
-            getattr(left, kind) + sign**2 * getattr(right, kind) + 2 * sign * getattr(cross, kind)
-            for kind in ("second", "same", "other")
-        ),
-    )
+    fixed = a.fixed or b.fixed
+    cross = None if fixed else walk.shared(a, b).scaled(0.0, sign)
+    moments = left.plus(right.scaled(sign, sign**2), cross)
     terms = dict(a.terms) if not a.fixed else {}
     for one, weight in (b.terms if not b.fixed else {}).items():
         terms[one] = terms.get(one, 0.0) + sign * weight
@@ -164,15 +154,11 @@ def _sum(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
         _link_spread(walk, call, index, factor)
     terms = terms or {position: 1.0}
     logits = a.logits if not a.fixed else b.logits
-    fixed = a.fixed or b.fixed
     if fixed and (a if b.fixed else b).function is None:  # a bias: still what it was, moved
         mirrored = (a if b.fixed else b).base.mirrored and moments == (left if b.fixed else right)
         return [walk.normal(position, axes, moments, terms=terms, mirrored=mirrored, logits=_open(logits))]
-    points = (
-        None
-        if fixed or abs(cross.second - left.mean * right.mean) > 1e-9 * moments.second
-        else _law(walk, a, b, sign, moments)
-    )
+    apart = cross is not None and abs(cross.second - sign * left.mean * right.mean) <= 1e-9 * moments.second
+    points = _law(walk, a, b, sign, moments) if apart else None
     return [walk.normal(position, axes, moments, terms=terms, logits=_open(logits), points=points)]
 
 
@@ -181,7 +167,7 @@ def _law(walk: Walk, a: Value, b: Value, sign: float, moments: Moments4) -> Tens
     if walk.sketch or (a.function is None and b.function is None and a.base.points is None and b.base.points is None):
         return None
     z, _ = grid(129)
-    x, y = (one.base.at(z) if one.function is None else one.function.of(one.base.at(z).clone()) for one in (a, b))
+    x, y = (one.law.of(one.base.at(z).clone()) for one in (a, b))
     return sum_points(x, sign * y, moments.mean, moments.variance)
 
 
@@ -249,9 +235,7 @@ def _mask_added(value: Value, sign: float) -> Tensor | None:
 
 def _with_mask(walk: Walk, call: Call, value: Value, axes: Any, open_: Tensor) -> Value:
     """Logits some of which are minus infinity: the moments are those of the others."""
-    counts = open_.expand(*open_.shape[:-1], walk.shape(call)[-1]).sum(-1).flatten()
-    sizes, times = counts.clamp(min=1).unique(return_counts=True)
-    allowed = tuple(zip(sizes.tolist(), (times / times.sum()).tolist(), strict=True))
+    allowed = rows_allowed(open_, walk.shape(call)[-1])
     across = value.logits.across if value.logits else None
     _link_spread(walk, call, 0, 1.0)
     return walk.normal(call.outputs[0], axes, value.moments, terms=dict(value.terms), logits=Logits(allowed, across))
@@ -289,12 +273,8 @@ def _where(walk: Walk, call: Call, axes: Any) -> Sequence[Value] | None:
 
 def _mixed(walk: Walk, call: Call, value: Value, axes: Any, part: float, number: float, index: int) -> Value:
     """A value of which a part is replaced by a number."""
-    filler, own = Moments4.constant(number), value.moments
     _link_spread(walk, call, index, 1 - part)
-    mixed = (
-        (1 - part) * getattr(own, kind) + part * getattr(filler, kind) for kind in ("mean", "second", "same", "other")
-    )
-    return walk.normal(call.outputs[0], axes, Moments4(*mixed))
+    return walk.normal(call.outputs[0], axes, blend([1 - part, part], [value.moments, Moments4.constant(number)]))
 
 
 def _two(walk: Walk, call: Call, signals: Sequence[Value], axes: Any) -> Sequence[Value] | None:
@@ -327,12 +307,19 @@ def _two(walk: Walk, call: Call, signals: Sequence[Value], axes: Any) -> Sequenc
     for signal, slope in zip(signals, slopes, strict=True):
         if slope is not None and not signal.fixed:
             walk.link(call.outputs[0], signal.base.value, (both * slope * slope).sum().item())
-    likeness = [
-        sum((getattr(one, kind) - one.mean**2) / one.variance if one.variance else 1.0 for one in pair) / 2
-        for kind in ("same", "other")
-    ]
+    likeness = [sum(one.likeness(kind) for one in pair) / 2 for kind in ("same", "other")]
     same, other = (mean**2 + max(0.0, part) * (second - mean**2) for part in likeness)
     return [walk.normal(call.outputs[0], axes, Moments4(mean, second, same, other))]
+
+
+def prelu(walk: Walk, call: Call) -> Sequence[Value] | None:
+    """``_prelu_kernel(x, slope)``: a leaky ReLU of the mean slope."""
+    value, weight = walk.value(call, 0), walk.value(call, 1)
+    slope = walk.beside(weight, value.axes, "slope").mean
+    inner = value.law
+    key = (f"aten.leaky_relu({slope})", inner.key)
+    function = Function(key, lambda x: torch.nn.functional.leaky_relu(inner.of(x), slope))
+    return [walk.mapped(call.outputs[0], value.axes, value.base, function, exact=not walk.sketch)]
 
 
 def _supplied(walk: Walk, one: Any, supply: Any) -> Any:
@@ -344,7 +331,7 @@ def _supplied(walk: Walk, one: Any, supply: Any) -> Any:
 
 def _at(signal: Value, point: Tensor) -> Tensor:
     """A value where its base is ``point``."""
-    return point.clone() if signal.fixed or signal.function is None else signal.function.of(point)
+    return signal.law.of(point.clone())
 
 
 _SPECIAL: dict[str, Callable[[Walk, Call, Any], Sequence[Value] | None]] = {

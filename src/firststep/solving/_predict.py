@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from ._axes import Axes, input_axes, label
-from ._gaussian import Response
+from ._critical import critical, depth_scale
 from ._measured import Measured, moments_of
 from ._record import Record
-from ._rules import GENERAL, RULES
+from ._rules import rule_of
 from ._run import Inputs, arguments, record
 from ._signal import LayerSignal, Signal
 from ._value import UNIT, Moments4, Value
@@ -22,6 +22,7 @@ from ._views import as_strong
 from ._walk import Source, Walk, responded
 
 
+@torch.inference_mode(False)
 def predict(model: nn.Module, inputs: Inputs, moments: Mapping[str, Any] | Iterable[Any] | None = None) -> Signal:
     """How strong the signal is at every layer, without running the model on numbers.
 
@@ -40,7 +41,8 @@ def predict(model: nn.Module, inputs: Inputs, moments: Mapping[str, Any] | Itera
         inputs: a tensor, a tuple of positional arguments or a dict of keyword arguments. Float tensors with numbers are
             measured; those on meta are taken to have mean 0 and second moment 1.
         moments: of the parameters; by default those their numbers have now. A plan's rows, or a mapping from a
-            parameter's name to (mean, second moment); parameters not named are measured.
+            parameter's name to (mean, second moment) or its :class:`firststep.init.Moments`; parameters not named are
+            measured.
 
     Returns:
         A :class:`Signal`, one row for each module that owns parameters or has no children.
@@ -66,7 +68,7 @@ def walked(run: Record, inputs: Inputs, source: Source, follower: Any = None, *,
     walk = Walk(run, source, given, axes, sketch=sketch)
     if follower is not None:
         follower.walk = walk
-    return walk.run(RULES, GENERAL, as_strong)
+    return walk.run(rule_of, as_strong)
 
 
 def _inputs(run: Record, inputs: Inputs) -> tuple[dict[int, Axes], dict[int, Moments4]]:
@@ -114,7 +116,7 @@ def report(walk: Walk, run: Record, notes: Iterable[str] = ()) -> Signal:
         if value is None or value.fixed or not run.items[layer.output].dtype.is_floating_point:
             continue
         chi, growth = criticality(value) if not layer.owns else (None, None)
-        xi = None if chi is None else math.inf if abs(chi - 1) < 1e-9 or chi <= 0 else 1 / abs(math.log(chi))
+        xi = None if chi is None else depth_scale(chi)
         gradient = math.sqrt(gradients.get(value.base.value if value.function is None else layer.output, 0.0))
         known = layer.output not in doubtful
         layers.append(
@@ -177,8 +179,3 @@ def criticality(value: Value) -> tuple[float | None, float | None]:
         return None, None
     found, _ = responded(value.function, value.base.moments)
     return critical(value.base.moments.second, found)
-
-
-def critical(second: float, found: Response) -> tuple[float, float]:
-    """(chi, growth) where a value of second moment ``second`` meets a function that makes ``found`` of it."""
-    return second * found.slope / found.second, found.stretch / found.second

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ._axes import axis_of, resized
+from ._contraction import contracted
 from ._record import Call, Ref
-from ._value import KINDS, RELU, SIGMOID, TANH, UNIT, Function, Moments4, Value
+from ._value import OVERLAPS, RELU, SIGMOID, TANH, UNIT, Function, Moments4, Value, blend
 from ._walk import Spread, Walk, mapped_moments
 
 _ZERO = Moments4.constant(0.0)
@@ -24,7 +25,7 @@ class _Gate:
 
     def before(self, x: Moments4, fan_x: int, h: Moments4, fan_h: int) -> Moments4:
         """The gate's input."""
-        return _plus(self.from_input(x, fan_x), self.from_state(h, fan_h))
+        return self.from_input(x, fan_x).plus(self.from_state(h, fan_h))
 
     def from_input(self, x: Moments4, fan: int) -> Moments4:
         return _affine(x, self.inputs, fan, self.bias[0])
@@ -34,20 +35,7 @@ class _Gate:
 
 
 def _affine(x: Moments4, weight: Spread, fan: int, bias: Spread) -> Moments4:
-    pairs = fan * (fan - 1) * (weight.mean * x.mean) ** 2 + bias.second
-    cross = 2 * bias.mean * fan * weight.mean * x.mean
-    return Moments4(
-        fan * weight.mean * x.mean + bias.mean,
-        *(fan * weight.second * getattr(x, one) + pairs + cross for one in ("second", "same", "other")),
-    )
-
-
-def _plus(a: Moments4, b: Moments4) -> Moments4:
-    """The sum of independent values."""
-    cross = 2 * a.mean * b.mean
-    return Moments4(
-        a.mean + b.mean, *(getattr(a, one) + getattr(b, one) + cross for one in ("second", "same", "other"))
-    )
+    return contracted(x, weight, fan, "feature").plus(Moments4(bias.mean, *[bias.second] * 3))
 
 
 def _of(function: Function, one: Moments4) -> Moments4:
@@ -56,7 +44,7 @@ def _of(function: Function, one: Moments4) -> Moments4:
 
 def _rounded(one: Moments4) -> Moments4:
     """Close enough to be remembered."""
-    return Moments4(*(float(f"{getattr(one, kind):.7g}") for kind in ("mean", "second", "same", "other")))
+    return Moments4(*(float(f"{getattr(one, kind):.7g}") for kind in ("mean", *OVERLAPS)))
 
 
 def _slope(function: Function, one: Moments4) -> float:
@@ -83,14 +71,8 @@ class _Step:
 
 def _kept(keep: Moments4, state: Moments4, new: Moments4, last: _Step) -> tuple[Moments4, tuple[float, float]]:
     """``f c + u`` and the next ``ahead``: ``E[c_t u_(t+1)] = E[f] E[c_(t-1) u_t] + E[u_t u_(t+1)]``."""
-    plain = keep.times(state)
-    cross = [2 * keep.mean * one for one in last.ahead]
-    made = Moments4(
-        plain.mean + new.mean,
-        plain.second + new.second + cross[0],
-        plain.same + new.same + cross[0],
-        plain.other + new.other + cross[1],
-    )
+    same, other = (keep.mean * one for one in last.ahead)
+    made = keep.times(state).plus(new, Moments4(0.0, same, same, other))
     ahead = keep.mean * last.ahead[0] + new.same, keep.mean * last.ahead[1] + new.other
     return made, ahead
 
@@ -113,11 +95,9 @@ def _gru(gates: Sequence[_Gate], x: Moments4, fan_x: int, last: _Step, fan_h: in
     """``n = tanh(W x + r (U h))``, ``h = (1 - z) n + z h``."""
     r, z = (gate.before(x, fan_x, last.hidden, fan_h) for gate in gates[:2])
     reset, update = _of(SIGMOID, r), _of(SIGMOID, z)
-    n = _plus(gates[2].from_input(x, fan_x), reset.times(gates[2].from_state(last.hidden, fan_h)))
+    n = gates[2].from_input(x, fan_x).plus(reset.times(gates[2].from_state(last.hidden, fan_h)))
     new = _of(TANH, n)
-    rest = Moments4(
-        1 - update.mean, *(1 - 2 * update.mean + getattr(update, one) for one in ("second", "same", "other"))
-    )
+    rest = Moments4.constant(1.0).plus(update.scaled(-1.0, 1.0))
     hidden, ahead = _kept(update, last.hidden, rest.times(new), last)
     gain = (_slope(TANH, n) * rest.second + _slope(SIGMOID, z) * (new.second + last.hidden.second)) / 3
     return _Step(hidden, hidden, gain, update.mean, ahead)
@@ -146,12 +126,12 @@ def recurrent(walk: Walk, call: Call) -> Sequence[Value] | None:
 
     For a packed sequence the second argument is the number of examples at each step, and there is no ``batch_first``.
     """
-    value, shape = walk.value(call, 0), list(walk.record.items[call.inputs[0]].shape)
+    value, shape = walk.value(call, 0), list(walk.shape_of(call.inputs[0]))
     by_step = isinstance(call.args[3], (list, tuple))
     names = _names(walk, call.args[3 if by_step else 2])
     if by_step:
         biases, layers, drop, train, both = call.args[4:9]
-        counts = walk.carried.get(call.inputs[1]) or [1] * walk.record.items[call.inputs[1]].shape[0]
+        counts = walk.carried.get(call.inputs[1]) or [1] * walk.shape_of(call.inputs[1])[0]
     else:
         biases, layers, drop, train, both, batch_first = call.args[3:9]
         counts = [1] * (shape[1] if batch_first and len(shape) > 2 else shape[0])
@@ -174,7 +154,7 @@ def recurrent(walk: Walk, call: Call) -> Sequence[Value] | None:
     found = [walk.normal(call.outputs[0], axes, moments)]
     for output, state in zip(call.outputs[1:], (done[1].hidden, done[1].cell), strict=False):
         walk.link(output, call.inputs[0], gain * walk.size(output) / walk.size(call.inputs[0]))
-        where = resized(value.axes, walk.record.items[output].shape)
+        where = resized(value.axes, walk.shape_of(output))
         found.append(walk.normal(output, where, state))
     return found
 
@@ -240,19 +220,19 @@ def cell(walk: Walk, call: Call) -> Sequence[Value] | None:
     for output, state, old in zip(call.outputs, (done.hidden, done.cell), olds, strict=False):
         walk.link(output, call.inputs[0], rows * second * done.gain)
         walk.link(output, old, done.memory**2)
-        found.append(walk.normal(output, resized(value.axes, walk.record.items[output].shape), state))
+        found.append(walk.normal(output, resized(value.axes, walk.shape_of(output)), state))
     return found
 
 
 def packed(walk: Walk, call: Call) -> Sequence[Value] | None:
     """``_pack_padded_sequence(x, lengths, batch_first)``: the steps of all examples, one below the other."""
     value, data, counts = walk.value(call, 0), call.outputs[0], call.outputs[1]
-    shape = walk.record.items[data].shape
+    shape = walk.shape_of(data)
     walk.link(data, call.inputs[0], walk.size(data) / walk.size(call.inputs[0]))
     axes = (axis_of("position", shape[0]), *value.axes[2:])
     ends = walk.argument(call, 1)
     if isinstance(ends, Value) and ends.constant is not None:
-        steps = walk.record.items[counts].shape[0]
+        steps = walk.shape_of(counts)[0]
         walk.carried[counts] = [int((ends.constant > step).sum()) for step in range(steps)]
     return [walk.normal(data, axes, value.moments), walk.normal(counts, (axis_of("position", 1),), UNIT)]
 
@@ -260,25 +240,21 @@ def packed(walk: Walk, call: Call) -> Sequence[Value] | None:
 def unpacked(walk: Walk, call: Call) -> Sequence[Value] | None:
     """``_pad_packed_sequence(data, counts, batch_first, number, length)``: zeros after the end of the short ones."""
     value, output = walk.value(call, 0), call.outputs[0]
-    shape = walk.record.items[output].shape
+    shape = walk.shape_of(output)
     part = walk.size(call.inputs[0]) / walk.size(output)
     walk.link(output, call.inputs[0], 1.0)
     axes = (axis_of("example", shape[0]), axis_of("position", shape[1]), *value.axes[1:])
     axes = axes if call.args[2] else (axes[1], axes[0], *axes[2:])
-    one = value.moments
-    return [walk.normal(output, resized(axes, shape), Moments4(*(part * getattr(one, kind) for kind in KINDS)))]
+    return [walk.normal(output, resized(axes, shape), blend([part], [value.moments]))]
 
 
 def _over_time(states: Sequence[_Step], counts: Sequence[int]) -> Moments4:
     """Moments over all steps; two steps are alike as far as the state is kept from one to the other."""
     count = len(states)
-    mean, second, other = (
-        sum(n * getattr(one.hidden, kind) for n, one in zip(counts, states, strict=True)) / sum(counts)
-        for kind in ("mean", "second", "other")
-    )
+    whole = blend([n / sum(counts) for n in counts], [one.hidden for one in states])
     memory = states[-1].memory
     apart = sum((count - gap) * memory**gap for gap in range(1, count))
     likeness = 2 * apart / (count * (count - 1)) if count > 1 else 0.0
     settled = states[-1].hidden
-    same = settled.same + likeness * max(second - settled.same, 0.0)
-    return Moments4(mean, second, min(same, second), other)
+    same = settled.same + likeness * max(whole.second - settled.same, 0.0)
+    return replace(whole, same=min(same, whole.second))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-
-from ._contraction import added_product, attention, linear, matrix_product, softmax
+from ._contraction import added_product, attention, linear, log_softmax, matrix_product, softmax
 from ._layers import bilinear, convolution, embedding, glu
-from ._pointwise import pointwise
+from ._pointwise import pointwise, prelu
 from ._record import Call
 from ._recurrent import CELLS, cell, packed, recurrent, unpacked
 from ._statistics import (
@@ -22,31 +18,9 @@ from ._statistics import (
     rms_norm,
     upsample,
 )
-from ._value import Function, Value
 from ._views import copied, dropout, expand, filled, joined, padded, pieces, random, transpose, unchanged, view, written
-from ._walk import Rule, Walk, mapped_moments
-
-
-def prelu(walk: Walk, call: Call) -> Sequence[Value] | None:
-    """``_prelu_kernel(x, slope)``: a leaky ReLU of the mean slope."""
-    value, weight = walk.value(call, 0), walk.value(call, 1)
-    slope = walk.beside(weight, value.axes, "slope").mean
-    inner = value.function.of if value.function else lambda x: x
-    key = (f"aten.leaky_relu({slope})", value.function.key if value.function else "x")
-    function = Function(key, lambda x: torch.nn.functional.leaky_relu(inner(x), slope))
-    return [walk.mapped(call.outputs[0], value.axes, value.base, function, exact=not walk.sketch)]
-
-
-def log_softmax(walk: Walk, call: Call) -> Sequence[Value] | None:
-    """``x - log(sum_j e^(x_j))``, the sum taken at its mean: ``log n + E[x] + Var[x] / 2``."""
-    value = walk.value(call, 0)
-    count = walk.record.items[call.inputs[0]].shape[call.args[1]]
-    away = -(torch.tensor(float(count)).log().item() + value.moments.mean + value.moments.variance / 2)
-    inner = value.function.of if value.function else lambda x: x
-    function = Function(("less", away, value.function.key if value.function else "x"), lambda x: inner(x) + away)
-    walk.link(call.outputs[0], call.inputs[0], 1.0)
-    moments = mapped_moments(function, value.base.moments)[0]
-    return [walk.normal(call.outputs[0], value.axes, moments, terms=dict(value.terms))]
+from ._walk import Rule
+from ._watch import ATTENTION, UNPACK
 
 
 def _named(rule: Rule, *names: str) -> dict[str, Rule]:
@@ -98,9 +72,12 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(CELLS, recurrent),
     **{f"{name}_cell": cell for name in CELLS},
     **_named(packed, "_pack_padded_sequence"),
-    "pad_packed_sequence": unpacked,
-    "scaled_dot_product_attention": attention,
+    UNPACK: unpacked,
+    ATTENTION: attention,
     "write": written,
 }
 
-GENERAL: Rule = pointwise
+
+def rule_of(call: Call) -> Rule:
+    """The rule an operation has."""
+    return RULES.get(call.op) or RULES.get(call.op.removesuffix("_")) or pointwise

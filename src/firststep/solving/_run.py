@@ -20,6 +20,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_flatten, tree_map
 
 from ..errors import SolveError
+from ..running import kept, layer_by_layer
 from ._record import Layer, Record
 from ._watch import Book, UnknownNumberError, Watch, Whole
 
@@ -27,12 +28,12 @@ Inputs = Any
 """A tensor, a tuple of positional arguments, or a mapping of keyword arguments."""
 
 
+@torch.inference_mode(False)  # inside of which torch shows layers whole and its tensors take no gradients
 def record(model: nn.Module, inputs: Inputs, *, train: bool | None = None) -> Record:
     """Run a copy of ``model`` once and write down what it did.
 
     The copy's tensors have no storage: they are on meta, or fake ones where the model asks for its own device or for
-    what meta lacks. Where it looks at numbers (``if x.sum() > 0``) it is run again on a copy that shares the memory of
-    the parameters and reads them only.
+    what meta lacks. Where it looks at numbers (``if x.sum() > 0``) it is run again on a copy that has them.
 
     Args:
         model: on any device, meta included; it is not touched.
@@ -55,7 +56,8 @@ def record(model: nn.Module, inputs: Inputs, *, train: bool | None = None) -> Re
             return _Run(model, train, "fake").of(positional, keyword)
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
             looked = error
-    if any(one.is_meta for one in (*model.parameters(), *tree_flatten((positional, keyword))[0]) if _tensor(one)):
+    every = (*model.parameters(), *tree_flatten((positional, keyword))[0])
+    if any(one.is_meta for one in every if isinstance(one, Tensor)):
         raise SolveError(
             f"{type(model).__name__}.forward looks at numbers, which tensors on meta do not have: {looked}. Give a "
             "model and example_inputs with numbers"
@@ -78,10 +80,6 @@ def arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
     raise SolveError(
         f"example_inputs={inputs!r}: expected a tensor, a tuple of positional arguments or a dict of keyword arguments"
     )
-
-
-def _tensor(one: Any) -> bool:
-    return isinstance(one, Tensor)
 
 
 class _Run:
@@ -148,9 +146,9 @@ class _Run:
         return shadow
 
     def _twin(self, tensor: Tensor) -> Tensor:
-        """A tensor like ``tensor``: without storage, or sharing its memory (a buffer's is copied)."""
+        """A tensor like ``tensor``: without storage, or a copy, since a forward may write even into parameters."""
         if self._kind == "real":
-            return tensor.detach() if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
+            return tensor.detach().clone()
         device = torch.device("meta" if self._kind == "meta" else "cpu" if tensor.is_meta else tensor.device)
         with self._mode or nullcontext():
             return torch.empty_strided(tuple(tensor.shape), tensor.stride(), dtype=tensor.dtype, device=device)
@@ -158,7 +156,7 @@ class _Run:
     def _given(self, one: Any, given: list[int]) -> Any:
         if not isinstance(one, Tensor):
             return one
-        twin = one.detach().clone() if self._kind == "real" else self._twin(one)
+        twin = self._twin(one)
         given.append(self._book.enter(twin))
         return twin
 
@@ -214,12 +212,7 @@ def _drop_hooks(module: nn.Module) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No gradients, no fused inference path of nn.TransformerEncoder, no warnings; random state as before."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    """No gradients, no fused inference path of nn.TransformerEncoder, no warnings; random states as before."""
+    with torch.no_grad(), kept(), layer_by_layer(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.backends.mha.set_fastpath_enabled(False)
-        try:
-            yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fast)
+        yield

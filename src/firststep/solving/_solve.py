@@ -15,7 +15,7 @@ from ..init import Scheme, Site, site_of
 from ._critical import Entry, entry
 from ._measured import Measured, planned
 from ._record import Record
-from ._structure import Structure, is_bias
+from ._structure import Residual, Structure, is_bias
 from ._tables import amplified, is_head, lookups, partner, ties
 from ._value import RELU, TANH
 from ._walk import Spread, Use, Walk
@@ -63,7 +63,7 @@ class Solver:
         self._norms = self._branch_norms()
         self._starts: dict[int, float] = {}
         self._looked_up = lookups(shape)
-        self._tied = ties(shape)
+        self._tied = ties(shape, self._looked_up)
         self._links: dict[Site, Choice] = {}
 
     def spread(self, name: str, use: Use) -> Spread:
@@ -138,8 +138,8 @@ class Solver:
         ends = list(self._shape.ends(output))
         kinds = {kind for kind, _ in ends}
         branch = next((self._shape.residuals[at] for kind, at in ends if kind == "residual"), None)
-        if branch is not None and self._is_branch(use.call, branch.branch):
-            return self._share(branch.call), "residual branch"
+        if branch is not None and branch in self._shape.ending.get(use.call, ()):
+            return self._share(branch), "residual branch"
         if "activation" in kinds:
             return self._activated(use)
         if branch is not None and "norm" not in kinds:
@@ -157,12 +157,9 @@ class Solver:
         parts = [self.walk.values[one].moments.second for one in self._shape.joined(output) if one in self.walk.values]
         return (sum(parts) / len(parts), "before a concatenation") if parts else (1.0, "linear")
 
-    def _is_branch(self, call: int, branch: int) -> bool:
-        return any(position == call for position in self._shape.back(branch))
-
-    def _share(self, call: int) -> float:
+    def _share(self, residual: Residual) -> float:
         """What one of the n branches on a trunk may add: the trunk's second moment where they start, over n."""
-        group = self._shape.residuals[call].group
+        group = residual.group
         start = self._starts.get(id(group))
         if start is None:
             assert self.walk is not None
@@ -183,9 +180,9 @@ class Solver:
             name = self._shape.weights[use.call]
             key = f"{chosen.chi:.3g}"
             self.hard.setdefault(key, (chosen, length, []))[2].append(name)
-        for residual in self._shape.residuals.values():
-            if self._is_branch(use.call, residual.branch):
-                return chosen.second * self._share(residual.call), "residual branch"
+        ending = self._shape.ending.get(use.call)
+        if ending:
+            return chosen.second * self._share(ending[0]), "residual branch"
         return chosen.second, "before an activation"
 
     @cached_property
@@ -242,15 +239,14 @@ class Solver:
         """Norms that end a residual branch, with the number of branches on the trunk."""
         found: dict[str, int] = {}
         for residual in self._shape.residuals.values():
-            for position in self._shape.back(residual.branch):
-                kind = self._shape.kind(position)
-                if kind == "norm":
-                    names = [self._run.items[one].parameter for one in self._run.calls[position].inputs]
-                    weight = next((one for one in names if one is not None), None)
-                    if weight is not None:
-                        found[weight] = len(residual.group)
-                if kind in ("norm", "weight"):
-                    break
+            ends = (one for one in self._shape.back(residual.branch) if self._shape.kind(one) in ("norm", "weight"))
+            last = next(ends, None)
+            if last is None or self._shape.kind(last) != "norm":
+                continue
+            names = (self._run.items[one].parameter for one in self._run.calls[last].inputs)
+            weight = next((one for one in names if one is not None), None)
+            if weight is not None:
+                found[weight] = len(residual.group)
         return found
 
     def _feeds_attention(self, call: int) -> bool:

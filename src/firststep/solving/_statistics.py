@@ -13,7 +13,7 @@ from torch import Tensor
 from ._axes import Axes, axis_of, feature_axes, resized
 from ._gaussian import largest, rearranged
 from ._record import Call
-from ._value import Moments4, Value
+from ._value import OVERLAPS, Moments4, Value
 from ._walk import Walk
 
 
@@ -25,9 +25,7 @@ def _scaled(walk: Walk, call: Call, value: Value, scale: float, moments: Moments
         factor = walk.beside(weight, axes, "scale", moments.second)
     moments = moments.scaled(factor.mean, factor.second)
     if isinstance(bias, Value):
-        added = walk.beside(bias, axes, "add", moments.second)
-        more = added.second + 2 * added.mean * moments.mean
-        moments = Moments4(moments.mean + added.mean, moments.second + more, moments.same + more, moments.other + more)
+        moments = moments.plus(walk.beside(bias, axes, "add", moments.second))
     walk.link(call.outputs[0], call.inputs[0], scale**2 * factor.second)
     return walk.normal(call.outputs[0], value.axes, moments)
 
@@ -62,7 +60,7 @@ def _normalized(walk: Walk, call: Call, value: Value, removed: float, eps: float
     left = max(one.second - removed, 0.0)
     scale = 1 / math.sqrt(left + eps) if left + eps > 0 else 0.0
     mean = one.mean * scale if removed == 0.0 else 0.0
-    moments = Moments4(mean, *((getattr(one, kind) - removed) * scale**2 for kind in ("second", "same", "other")))
+    moments = Moments4(mean, *((getattr(one, kind) - removed) * scale**2 for kind in OVERLAPS))
     return _scaled(walk, call, value, scale, moments, weight, bias)
 
 
@@ -76,13 +74,12 @@ def batch_norm(walk: Walk, call: Call) -> Sequence[Value] | None:
     training, eps = _training(call)
     if not training:
         return [_running(walk, call, value, weight, bias, eps)]
-    examples = walk.record.items[call.inputs[0]].shape[0]
-    count = walk.size(call.inputs[0]) // walk.record.items[call.inputs[0]].shape[1]
+    examples = walk.shape_of(call.inputs[0])[0]
+    count = walk.size(call.inputs[0]) // walk.shape_of(call.inputs[0])[1]
     inside = count // examples
     one = value.moments
     removed = (one.second + (inside - 1) * one.same + (count - inside) * one.other) / count
-    made = _normalized(walk, call, value, removed, eps, weight, bias)
-    return [made]
+    return [_normalized(walk, call, value, removed, eps, weight, bias)]
 
 
 def _training(call: Call) -> tuple[bool, float]:
@@ -102,11 +99,8 @@ def _running(walk: Walk, call: Call, value: Value, weight: Any, bias: Any, eps: 
         assert isinstance(spread.constant, Tensor)
         mean, square = centre.constant.double().mean().item(), centre.constant.double().square().mean().item()
         inverse = (1 / (spread.constant.double() + eps)).mean().item()
-    one, root = value.moments, math.sqrt(inverse)
-    more = square - 2 * one.mean * mean
-    moments = Moments4(
-        (one.mean - mean) * root, *((getattr(one, kind) + more) * inverse for kind in ("second", "same", "other"))
-    )
+    root = math.sqrt(inverse)
+    moments = value.moments.plus(Moments4(-mean, *[square] * 3)).scaled(root, inverse)
     return _scaled(walk, call, value, root, moments, weight, bias)
 
 
@@ -177,37 +171,37 @@ def deviation(walk: Walk, call: Call) -> Sequence[Value] | None:
 def average_pool(walk: Walk, call: Call) -> Sequence[Value] | None:
     """Averages over windows of positions."""
     value = walk.value(call, 0)
-    if "adaptive" in call.op:
-        shape = walk.record.items[call.inputs[0]].shape
-        spatial = len(call.args[1])
-        window = math.prod(shape[-spatial:]) / math.prod(walk.shape(call)[-spatial:])
-    else:
-        window = float(math.prod(call.args[1]))
+    window = _window(walk, call)
     moments = averaged(value.moments, (axis_of("position", int(window)),)) if window >= 1 else value.moments
     walk.link(call.outputs[0], call.inputs[0], walk.size(call.outputs[0]) / walk.size(call.inputs[0]) / window)
     return [walk.normal(call.outputs[0], resized(value.axes, walk.shape(call)), moments)]
 
 
+def _window(walk: Walk, call: Call) -> float:
+    """The number of positions that a pooling takes for one; on average, where it adapts to its input."""
+    if "adaptive" not in call.op:
+        return float(math.prod(call.args[1]))
+    spatial = len(call.args[1])
+    return math.prod(walk.shape_of(call.inputs[0])[-spatial:]) / math.prod(walk.shape(call)[-spatial:])
+
+
 def max_pool(walk: Walk, call: Call) -> Sequence[Value] | None:
     """The largest of a window of positions of a function of a normal value; exact where they are independent."""
     value = walk.value(call, 0)
-    if "adaptive" in call.op:
-        shape = walk.record.items[call.inputs[0]].shape
-        spatial = len(call.args[1])
-        window = math.prod(shape[-spatial:]) // math.prod(walk.shape(call)[-spatial:])
-    elif "amax" in call.op or call.op == "aten.max":
-        window = max(walk.size(call.inputs[0]) // max(walk.size(call.outputs[0]), 1), 1)
+    if "amax" in call.op or call.op == "aten.max":
+        window = walk.size(call.inputs[0]) // max(walk.size(call.outputs[0]), 1)
+        _, axes = _reduced(walk, call, value)
     else:
-        window = math.prod(call.args[1])
+        window, axes = int(_window(walk, call)), resized(value.axes, walk.shape(call))
     source = value.base.moments if value.function else value.moments
-    function = rearranged(value.function.of, source.mean, source.variance) if value.function else lambda x: x
+    function = rearranged(value.law.of, source.mean, source.variance)
     alike = source.same - source.mean**2
     first, second, same = largest(max(window, 1), function, source.mean, source.variance, alike)
     # Of what two windows of an example share, two examples share the part that they did before.
     share = (source.other - source.mean**2) / alike if alike > 0 else 1.0
     other = first**2 + min(max(share, 0.0), 1.0) * (same - first**2)
     walk.link(call.outputs[0], call.inputs[0], walk.size(call.outputs[0]) / walk.size(call.inputs[0]))
-    return [walk.normal(call.outputs[0], resized(value.axes, walk.shape(call)), Moments4(first, second, same, other))]
+    return [walk.normal(call.outputs[0], axes, Moments4(first, second, same, other))]
 
 
 def upsample(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -215,16 +209,9 @@ def upsample(walk: Walk, call: Call) -> Sequence[Value] | None:
     value, shape = walk.value(call, 0), walk.shape(call)
     one = value.moments
     if "linear" in call.op:
-        spatial = len(shape) - 2
-        before = walk.record.items[call.inputs[0]].shape[2:]
-        kept = (
-            math.prod(_squares(old, new, bool(call.args[2])) for old, new in zip(before, shape[2:], strict=True))
-            if spatial
-            else 1.0
-        )
+        before = walk.shape_of(call.inputs[0])[2:]
+        kept = math.prod(_squares(old, new, bool(call.args[2])) for old, new in zip(before, shape[2:], strict=True))
         one = replace(one, second=one.same + (one.second - one.same) * kept)
-    elif "nearest" not in call.op:
-        return None
     walk.link(call.outputs[0], call.inputs[0], walk.size(call.outputs[0]) / walk.size(call.inputs[0]))
     return [walk.normal(call.outputs[0], resized(value.axes, shape), one)]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from ._contraction import attention, matrix_product, softmax
 from ._pointwise import pointwise
 from ._record import Call, Record
-from ._rules import RULES
+from ._rules import rule_of
 from ._statistics import average_pool, batch_norm, group_norm, layer_norm, max_pool, mean, rms_norm, upsample
 from ._value import Function
 from ._views import copied, dropout, expand, joined, padded, pieces, random, transpose, unchanged, view, written
-from ._walk import Rule, Spread, Use, Walk
+from ._walk import Spread, Use, Walk
 
 _PASSING = frozenset({view, unchanged, transpose, expand, pieces, copied, dropout, joined, padded, written})
 _POOLING = frozenset({average_pool, max_pool, mean, upsample})
@@ -69,6 +69,12 @@ class Structure:
         run: the record.
         walk: a walk through it under :class:`Unit`.
         uses: what that walk asked for.
+
+    Attributes:
+        uses, weights: how a call sums over features, and with which parameter, by the call's position.
+        residuals: the residual sums, by the call's position.
+        ending: the sums whose branch a call is at the end of; see :meth:`back`.
+        length: for each weight, how long the plain chain is that it is in.
     """
 
     def __init__(self, run: Record, walk: Walk, uses: list[tuple[str, Use]]) -> None:
@@ -80,6 +86,10 @@ class Structure:
         self._above = self._ancestors()
         self.residuals = {one.call: one for one in self._residuals()}
         self._group()
+        self.ending: dict[int, list[Residual]] = {}
+        for one in self.residuals.values():
+            for position in self.back(one.branch):
+                self.ending.setdefault(position, []).append(one)
         self.length = self._lengths()
 
     def users(self, value: int) -> list[int]:
@@ -101,7 +111,7 @@ class Structure:
         """What a value comes to: (kind, call) for each way it is read, looking through views, biases and dropout."""
         if value in self.run.outputs:
             yield "output", len(self.run.calls)
-        for position in self._users.get(value, ()):
+        for position in self.users(value):
             call, kind = self.run.calls[position], self.kind(position)
             if kind == "pass":
                 for output in call.outputs:
@@ -134,19 +144,22 @@ class Structure:
             return "other"
         if made.function is not None and made.terms.keys() == {call.outputs[0]}:
             return "norm" if call.op == "aten.pow" and self._averaged(call.outputs[0]) else "activation"
-        signals = [one for one in call.inputs if one in self._above and not self.fixed(one)]
-        random = [one for one in signals if self._is_random(one)]
-        if len(signals) - len(random) <= 1:
+        if len(self._signals(call)) <= 1:
             return "pass"
         return "add" if call.op.removesuffix("_") in ("aten.add", "aten.sub") else "gate"
 
     def _averaged(self, value: int) -> bool:
-        return any(rule_of(self.run.calls[user]) is mean for user in self._users.get(value, ()))
+        return any(rule_of(self.run.calls[user]) is mean for user in self.users(value))
 
     def fixed(self, value: int) -> bool:
         """Whether a value is a parameter, a constant, or nothing that is known."""
         known = self.walk.values.get(value)
         return known is None or known.fixed
+
+    def _signals(self, call: Call) -> list[int]:
+        """The signals that a call reads: neither parameters nor constants nor random numbers."""
+        known = [one for one in call.inputs if one in self._above and not self.fixed(one)]
+        return [one for one in known if not self._is_random(one)]
 
     def _is_random(self, value: int) -> bool:
         """Whether a value depends on no input and no parameter: a dropout mask."""
@@ -200,20 +213,18 @@ class Structure:
     def _group(self) -> None:
         """Sums whose trunk comes from another sum share that one's group."""
         for one in self.residuals.values():
-            before = self.before(one.trunk, weights=True)
-            if before is not None and before in self.residuals:
-                one.group = self.residuals[before].group
+            before = self._sum_before(one.trunk)
+            if before is not None:
+                one.group = before.group
             one.group.append(one.call)
 
-    def before(self, value: int, *, weights: bool = False) -> int | None:
-        """The call that a value comes from, looking back through views, norms and activations; and weights."""
+    def _sum_before(self, value: int) -> Residual | None:
+        """The residual sum that a value comes from, looking back through views, norms, activations and weights."""
         while value in self._makers:
             position = self._makers[value]
-            kind = self.kind(position)
-            if kind in ("residual", "add", "gate", "attention", "other") or (kind == "weight" and not weights):
-                return position
-            signals = [one for one in self.run.calls[position].inputs if not self.fixed(one) and one in self._above]
-            signals = [one for one in signals if not self._is_random(one)] or signals
+            if self.kind(position) not in ("pass", "norm", "activation", "weight"):
+                return self.residuals.get(position)
+            signals = self._signals(self.run.calls[position])
             if not signals:
                 return None
             value = signals[0]
@@ -226,8 +237,7 @@ class Structure:
             yield position
             if self.kind(position) not in ("pass", "norm", "activation"):
                 return
-            signals = [one for one in self.run.calls[position].inputs if not self.fixed(one) and one in self._above]
-            signals = [one for one in signals if not self._is_random(one)]
+            signals = self._signals(self.run.calls[position])
             if len(signals) != 1:
                 return
             value = signals[0]
@@ -244,8 +254,7 @@ class Structure:
                 value = self.walk.values.get(one)
                 if value is None or value.function is None or value.base.value not in bases:
                     continue
-                on = self._users.get(one, ())
-                if one in self.run.outputs or any(not self._goes_on(user, bases) for user in on):
+                if one in self.run.outputs or any(not self._goes_on(user, bases) for user in self.users(one)):
                     found[value.function.key] = value.function
         return list(found.values())
 
@@ -259,19 +268,17 @@ class Structure:
         ahead: dict[int, int] = {}
         behind: dict[int, int] = {}
         calls = list(enumerate(self.run.calls))
+
+        def level(position: int, known: dict[int, int], values: tuple[int, ...]) -> int:
+            if self.kind(position) in ("norm", "residual"):
+                return 0
+            return max((known.get(one, 0) for one in values), default=0) + (position in self.weights)
+
         for position, call in calls:
-            level = max((behind.get(one, 0) for one in call.inputs), default=0)
-            level = 0 if self.kind(position) in ("norm", "residual") else level + (position in self.weights)
-            behind.update(dict.fromkeys(call.outputs, level))
+            behind.update(dict.fromkeys(call.outputs, level(position, behind, call.inputs)))
         for position, call in reversed(calls):
-            level = max((ahead.get(one, 0) for one in call.outputs), default=0)
-            level = 0 if self.kind(position) in ("norm", "residual") else level + (position in self.weights)
+            here = level(position, ahead, call.outputs)
             for one in call.inputs:
-                ahead[one] = max(ahead.get(one, 0), level)
+                ahead[one] = max(ahead.get(one, 0), here)
         outputs = {position: self.run.calls[position].outputs[0] for position in self.weights}
         return {position: behind.get(one, 1) + ahead.get(one, 0) for position, one in outputs.items()}
-
-
-def rule_of(call: Call) -> Rule:
-    """The rule an operation has."""
-    return RULES.get(call.op) or RULES.get(call.op.removesuffix("_")) or pointwise

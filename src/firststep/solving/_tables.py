@@ -38,9 +38,8 @@ def is_head(shape: Structure, value: int) -> bool:
     return shown and kinds <= {"output", "activation", "other"} and all(is_head(shape, one) for one in later)
 
 
-def ties(shape: Structure) -> dict[str, float]:
-    """The tables that are heads, and the second moment of the logits where the table's is 1."""
-    tables = lookups(shape)
+def ties(shape: Structure, tables: Mapping[str, int]) -> dict[str, float]:
+    """Which of the tables are heads, and the second moment of the logits where the table's is 1."""
     found: dict[str, float] = {}
     for position, name in shape.weights.items():
         if name in tables and is_head(shape, shape.run.calls[position].outputs[0]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -45,18 +45,41 @@ class Moments4:
         """Moments of the product of independent values."""
         return Moments4(self.mean * one.mean, self.second * one.second, self.same * one.same, self.other * one.other)
 
+    def plus(self, one: Moments4, cross: Moments4 | None = None) -> Moments4:
+        """Moments of the sum. ``cross`` holds E[x y]; of independent values that is the product of their means."""
+        product = self.mean * one.mean
+        pairs = (getattr(cross, kind) if cross else product for kind in OVERLAPS)
+        sums = (getattr(self, kind) + getattr(one, kind) for kind in OVERLAPS)
+        return Moments4(self.mean + one.mean, *(both + 2 * pair for both, pair in zip(sums, pairs, strict=True)))
+
+    def likeness(self, kind: str) -> float:
+        """The correlation of two places, ``same`` or ``other``; 1 where nothing varies."""
+        return (getattr(self, kind) - self.mean**2) / self.variance if self.variance else 1.0
+
     @staticmethod
     def constant(value: float) -> Moments4:
         """Of a number that is the same everywhere."""
         return Moments4(value, value**2, value**2, value**2)
 
 
-KINDS = ("mean", "second", "same", "other")
+OVERLAPS = ("second", "same", "other")
+"""The moments of two x: of one place, of two positions, of two examples."""
+
 MASKED = -50.0
 """Numbers below this, added to logits, stand for minus infinity: e^-50 is nothing, and some models add -100."""
 
 UNIT = Moments4(0.0, 1.0, 0.0, 0.0)
 """Of a value that nothing is known of."""
+
+
+def blend(weights: Sequence[float], moments: Sequence[Moments4]) -> Moments4:
+    """Moments of a value that consists of parts of these shares; what is missing to 1 is zeros."""
+    return Moments4(
+        *(
+            sum(weight * getattr(one, kind) for weight, one in zip(weights, moments, strict=True))
+            for kind in ("mean", *OVERLAPS)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,7 @@ class Function:
 
 
 SIGMOID, TANH, RELU = (Function(f.__name__, f) for f in (torch.sigmoid, torch.tanh, torch.relu))
+ITSELF = Function("x", lambda x: x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +132,13 @@ class Logits:
     sums_to_one: bool = False
 
 
+def rows_allowed(allowed: Tensor, columns: int) -> tuple[tuple[int, float], ...]:
+    """``Logits.allowed`` of a mask that is true where a column counts."""
+    counts = allowed.expand(*allowed.shape[:-1], columns).sum(-1).flatten().clamp(min=1)
+    sizes, times = counts.unique(return_counts=True)
+    return tuple(zip(sizes.tolist(), (times / times.sum()).tolist(), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """One value.
@@ -140,6 +171,11 @@ class Value:
     def fixed(self) -> bool:
         """Whether it is a parameter or a constant, no signal."""
         return self.parameter is not None or self.constant is not None
+
+    @property
+    def law(self) -> Function:
+        """What it is as a function of its base."""
+        return self.function or ITSELF
 
     def viewed(self, axes: Axes) -> Value:
         """The same value in another shape."""

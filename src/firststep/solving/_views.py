@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_flatten
 
 from ._axes import Axes, axis_of, input_axes, reshaped, resized
 from ._record import Call, Ref
-from ._value import Moments4, Value
+from ._value import Moments4, Value, blend
 from ._walk import Walk
 
 
@@ -52,11 +52,10 @@ def pieces(walk: Walk, call: Call) -> Sequence[Value] | None:
     value = walk.value(call, 0)
     found = []
     for output in call.outputs:
-        shape = walk.record.items[output].shape
+        shape = walk.shape_of(output)
         axes = _cut(call, value.axes, shape)
         if value.fixed:
-            constant = None  # one number stands for none of the others
-            found.append(replace(value, axes=axes, constant=constant) if value.parameter else value.viewed(axes))
+            found.append(value.viewed(axes))
             continue
         walk.link(output, call.inputs[0], walk.size(output) / walk.size(call.inputs[0]))
         found.append(walk.normal(output, axes, value.moments, logits=value.logits))
@@ -94,16 +93,7 @@ def joined(walk: Walk, call: Call) -> Sequence[Value] | None:
         moments.append(walk.beside(part, axes, "join", signals[0].moments.second) if part.fixed else part.moments)
         if not part.fixed:
             walk.link(output, ref.value, 1.0)
-    return [walk.normal(output, axes, _mixture(weights, moments))]
-
-
-def _mixture(weights: Sequence[float], moments: Sequence[Moments4]) -> Moments4:
-    return Moments4(
-        *(
-            sum(weight * getattr(one, kind) for weight, one in zip(weights, moments, strict=True))
-            for kind in ("mean", "second", "same", "other")
-        )
-    )
+    return [walk.normal(output, axes, blend(weights, moments))]
 
 
 def padded(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -111,13 +101,22 @@ def padded(walk: Walk, call: Call) -> Sequence[Value] | None:
     value = walk.value(call, 0)
     if value.fixed:
         return None
-    before, after = walk.size(call.inputs[0]), walk.size(call.outputs[0])
-    part = min(before / after, 1.0)
     if "tri" in call.op:
-        part = 0.5
-    walk.link(call.outputs[0], call.inputs[0], part if "tri" in call.op else 1.0)
-    moments = _mixture([part, 1 - part], [value.moments, Moments4.constant(0.0)])
+        part = factor = _triangle(call, walk.shape(call))
+    else:
+        part, factor = min(walk.size(call.inputs[0]) / walk.size(call.outputs[0]), 1.0), 1.0
+    walk.link(call.outputs[0], call.inputs[0], factor)
+    moments = blend([part], [value.moments])
     return [walk.normal(call.outputs[0], resized(value.axes, walk.shape(call)), moments)]
+
+
+def _triangle(call: Call, shape: tuple[int, ...]) -> float:
+    """The part of a matrix that ``tril`` or ``triu`` keeps."""
+    upper = "triu" in call.op
+    below = (call.args[1] if len(call.args) > 1 else 0) + (0 if upper else 1)
+    rows, columns = shape[-2:]
+    lower = sum(min(max(row + below, 0), columns) for row in range(rows)) / max(rows * columns, 1)
+    return 1 - lower if upper else lower
 
 
 def written(walk: Walk, call: Call) -> Sequence[Value] | None:
@@ -128,11 +127,11 @@ def written(walk: Walk, call: Call) -> Sequence[Value] | None:
     shape = walk.shape(call)
     part = min(walk.size(call.inputs[1]) / walk.size(call.outputs[0]), 1.0)
     if before is None or (before.constant is not None and not before.constant.any()):
-        moments, rest = _mixture([part], [after.moments]), None
+        moments, rest = blend([part], [after.moments]), None
     else:
         rest = before.moments if not before.fixed else walk.beside(before, before.axes, "join")
         more = part if rest.second < after.moments.second else 0.0
-        moments = _mixture([1.0, more], [rest, after.moments])
+        moments = blend([1.0, more], [rest, after.moments])
         moments = replace(moments, second=min(moments.second, max(rest.second, after.moments.second)))
         if not before.fixed:
             walk.link(call.outputs[0], call.inputs[0], 1.0)
@@ -196,10 +195,10 @@ def as_strong(walk: Walk, call: Call) -> Sequence[Value] | None:
     if not signals:
         return None
     strongest = max(signals, key=lambda one: one.moments.second)
-    source = next(one for one in call.inputs if walk.values.get(one) is strongest)
+    source = walk.source(call, strongest)
     found = []
     for output in call.outputs:
-        axes = resized(strongest.axes, walk.record.items[output].shape)
+        axes = resized(strongest.axes, walk.shape_of(output))
         walk.link(output, source, walk.size(output) / max(walk.size(source), 1))
         found.append(walk.normal(output, axes, strongest.moments, known=False))
     return found

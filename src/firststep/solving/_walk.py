@@ -12,7 +12,7 @@ from torch import Tensor
 from ._axes import Axes, feature_axes, label
 from ._gaussian import Response, overlaps, response_at
 from ._record import Call, Record, Ref
-from ._value import UNIT, Base, Function, Logits, Moments4, Value
+from ._value import OVERLAPS, UNIT, Base, Function, Logits, Moments4, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +109,15 @@ class Walk:
         for position, moments in given.items():
             self.values[position] = self.normal(position, axes[position], moments)
 
-    def run(self, rules: dict[str, Rule], general: Rule, fallback: Rule) -> Walk:
-        """Every call in order."""
+    def run(self, rule_of: Callable[[Call], Rule], fallback: Rule) -> Walk:
+        """Every call in order, by its rule, or by ``fallback`` where that does not cover the case."""
         for position, call in enumerate(self.record.calls):
             self.call = position
             items = [self.record.items[one] for one in call.outputs]
             if all(one.constant is not None or not one.dtype.is_floating_point for one in items):
                 continue
-            rule = rules.get(call.op) or rules.get(call.op.removesuffix("_")) or general
             try:
-                found = rule(self, call)
+                found = rule_of(call)(self, call)
             except MissingError:
                 found = None
             if found is None:
@@ -139,13 +138,21 @@ class Walk:
             raise MissingError(f"argument {position} of {call.op}")
         return found
 
+    def source(self, call: Call, value: Value) -> int:
+        """Which of the values that a call read ``value`` is."""
+        return next(one for one in call.inputs if self.values.get(one) is value)
+
     def spread(self, name: str, kind: str, *, fan: float = 1.0, second: float = 1.0, steps: int = 1) -> Spread:
         """The moments of a parameter."""
         return self._source.spread(name, Use(kind, self.call, fan, second, steps))
 
-    def shape(self, call: Call, output: int = 0) -> tuple[int, ...]:
-        """The shape of an output."""
-        return self.record.items[call.outputs[output]].shape
+    def shape(self, call: Call) -> tuple[int, ...]:
+        """The shape of the first output."""
+        return self.shape_of(call.outputs[0])
+
+    def shape_of(self, position: int) -> tuple[int, ...]:
+        """The shape of a value."""
+        return self.record.items[position].shape
 
     def size(self, position: int) -> int:
         """Number of elements of a value."""
@@ -187,18 +194,15 @@ class Walk:
         both = [(a.terms[one] * b.terms[one], self.atoms[one]) for one in a.terms.keys() & b.terms.keys()]
         product = a.moments.mean * b.moments.mean
         second, same, other = (
-            product + sum(weight * (getattr(atom, kind) - atom.mean**2) for weight, atom in both)
-            for kind in ("second", "same", "other")
+            product + sum(weight * (getattr(atom, kind) - atom.mean**2) for weight, atom in both) for kind in OVERLAPS
         )
         return Moments4(0.0, second, same, other)
 
     def beside(self, value: Value, axes: Axes, kind: str, second: float = 1.0) -> Moments4:
         """Moments of a parameter or constant broadcast to ``axes``: it differs only where it has a dimension."""
         if value.parameter is not None:
-            spread, offset = (
-                self.spread(value.parameter, "offset" if value.offset else kind, second=second),
-                value.offset,
-            )
+            spread = self.spread(value.parameter, "offset" if value.offset else kind, second=second)
+            offset = value.offset
             mean, square = spread.mean + offset, spread.second + offset * (2 * spread.mean + offset)
         else:
             assert value.constant is not None
@@ -236,11 +240,7 @@ def _at_points(function: Function, points: Tensor, normal: Moments4) -> tuple[Mo
     """:func:`mapped_moments` of a value that is not normal; two places are taken as alike as if it were."""
     found = response_at(function.of, points)
     variance = found.second - found.mean**2
-    same, other = (
-        found.mean**2
-        + variance * ((getattr(normal, kind) - normal.mean**2) / normal.variance if normal.variance else 1.0)
-        for kind in ("same", "other")
-    )
+    same, other = (found.mean**2 + variance * normal.likeness(kind) for kind in ("same", "other"))
     return Moments4(found.mean, found.second, same, other), found.slope
 
 
